@@ -1,0 +1,1 @@
+"""The rules of the hotline: pure decisions over immutable inputs, no I/O, no clock, no randomness."""

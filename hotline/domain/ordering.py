@@ -1,0 +1,211 @@
+"""Orders, their second confirmation, and cancelling.
+
+Theory: an order makes an *offer*; only a yes to that offer, at that price, within its time, becomes a
+subscription, and only once billing has accepted it. Cancelling holds at once, whatever billing says.
+Sources: MII notice of 20 Apr 2004 (second confirmation; no answer = withdrawn; cancelling free and at
+once), order 31 of 2015 (cancelling never harder than ordering).
+"""
+
+from __future__ import annotations
+
+from hotline.domain import events as ev
+from hotline.domain.catalogue import Fee, Service
+from hotline.domain.money import yuan
+from hotline.domain.step import Step
+from hotline.domain.subscriber import ACTIVATING, ACTIVE, HELD, OFFERED, WITHDRAWN, Subscription
+
+OFFER_TEXT = {Fee.MONTHLY: "offer_monthly", Fee.PER_USE: "offer_per_use", Fee.FREE: "offer_free"}
+
+
+def name_of(step: Step, code: str) -> str:
+    """A service's name in the subscriber's language; its code where the catalogue no longer has it."""
+    service = step.desk.catalogue.get(code)
+    return service.name.of(step.state.lang) if service else code
+
+
+def order(step: Step, code: str, *, channel: str = "sms", by: str = "") -> None:
+    """Offer a service, or say that it is already there."""
+    service = step.desk.catalogue.service(code)
+    price = service.price_at(step.now, step.desk.zone)
+    held = step.state.subscriptions.get(code)
+    if held is not None and held.state in HELD:
+        key = "already_active" if held.state == ACTIVE else "already_activating"
+        step.text(key, name=name_of(step, code), code=code, price=yuan(held.price_fen))
+        return
+    if held is not None and _open(step, held) and held.price_fen == price:
+        _send_offer(step, service, price, held.event)
+        return
+    if held is not None and held.state == OFFERED:
+        step.record(ev.OfferWithdrawn(code, "price_changed" if _open(step, held) else "expired"))
+    offer = _make_offer(step, service, price, channel, by)
+    _send_offer(step, service, price, offer)
+
+
+def _make_offer(step: Step, service: Service, price: int, channel: str = "sms", by: str = "") -> int:
+    valid_until = step.now + step.desk.rules.offer_valid
+    return step.record(ev.OfferMade(service.code, price, valid_until, channel, by))
+
+
+def _send_offer(step: Step, service: Service, price: int, offer: int) -> None:
+    step.text(
+        OFFER_TEXT[service.fee],
+        offer,
+        name=service.name.of(step.state.lang),
+        code=service.code,
+        price=yuan(price),
+        hours=step.desk.rules.offer_valid_h,
+    )
+
+
+def _open(step: Step, held: Subscription) -> bool:
+    return held.state == OFFERED and held.valid_until is not None and step.now < held.valid_until
+
+
+def open_offers(step: Step) -> list[str]:
+    """Codes of the offers that a yes could confirm now, oldest first."""
+    return [code for code, held in step.state.subscriptions.items() if held.state == OFFERED and _open(step, held)]
+
+
+def confirm(step: Step, code: str | None, words: str) -> None:
+    """Take a yes: to the only open offer, or to the one named; ask where it could be several."""
+    offers = open_offers(step)
+    if code is None and len(offers) == 1:
+        code = offers[0]
+    elif code is None and offers:
+        step.text("confirm_which", items=_offer_items(step, offers))
+        return
+    if code is None or code not in offers:
+        _explain_no_offer(step, code)
+        return
+    _accept(step, code, words)
+
+
+def _offer_items(step: Step, offers: list[str]) -> str:
+    texts, lang, held = step.desk.texts, step.state.lang, step.state.subscriptions
+    return "".join(
+        texts.item(lang, "confirm_item", name=name_of(step, code), code=code, price=yuan(held[code].price_fen)) for code in offers
+    )
+
+
+def _explain_no_offer(step: Step, code: str | None) -> None:
+    held = step.state.subscriptions
+    if code is None and held:
+        code = max(held, key=lambda each: held[each].since)
+    entry = held.get(code) if code is not None else None
+    if code is None or entry is None:
+        step.text("nothing_to_confirm")
+    elif entry.state == ACTIVE:
+        step.text("already_active", name=name_of(step, code), code=code, price=yuan(entry.price_fen))
+    elif entry.state == ACTIVATING:
+        step.text("already_activating", name=name_of(step, code), code=code)
+    elif entry.state in (OFFERED, WITHDRAWN):
+        if entry.state == OFFERED:
+            step.record(ev.OfferWithdrawn(code, "expired"))
+        step.text("offer_expired", name=name_of(step, code), code=code)
+    else:
+        step.text("nothing_to_confirm")
+
+
+def _accept(step: Step, code: str, words: str) -> None:
+    held = step.state.subscriptions[code]
+    service = step.desk.catalogue.get(code)
+    if service is None:
+        step.record(ev.OfferWithdrawn(code, "price_changed"))
+        step.text("offer_expired", name=code, code=code)
+        return
+    price = service.price_at(step.now, step.desk.zone)
+    if price != held.price_fen:
+        step.record(ev.OfferWithdrawn(code, "price_changed"))
+        offer = _make_offer(step, service, price)
+        name = service.name.of(step.state.lang)
+        step.text("offer_repriced", offer, name=name, code=code, price=yuan(price), old_price=yuan(held.price_fen))
+        return
+    consent = step.record(ev.ConsentGiven(code, price, words, held.event))
+    bill(step, "confirm", code, price, consent)
+
+
+def bill(step: Step, action: str, code: str, price_fen: int, cause: int | str = "", period: str = "") -> int:
+    """Queue an order for billing; its key stays the same however often the order is sent."""
+    key = f"{step.stream}-{code}-{action}-{step.next_id()}"
+    return step.record(ev.BillingQueued(action, code, price_fen, key, period), cause)
+
+
+def refuse(step: Step, code: str | None, words: str) -> bool:
+    """Take a no to an open offer, or to all of them; False when there is none to refuse."""
+    offers = [each for each in open_offers(step) if code in (None, each)]
+    for each in offers:
+        held = step.state.subscriptions[each]
+        refused = step.record(ev.ConsentRefused(each, held.price_fen, words, held.event))
+        step.record(ev.OfferWithdrawn(each, "refused"), refused)
+        step.text("offer_refused", refused, name=name_of(step, each), code=each)
+    return bool(offers)
+
+
+def held_codes(step: Step) -> list[str]:
+    """Codes of the services that the subscriber has or is about to have, oldest first."""
+    return [code for code, held in step.state.subscriptions.items() if held.state in HELD]
+
+
+def cancel(step: Step, code: str | None, words: str, *, channel: str = "sms", by: str = "") -> None:
+    """End a subscription at once; without a code, the only one, or ask by a numbered list."""
+    if code is None:
+        _cancel_unnamed(step, words)
+        return
+    held = step.state.subscriptions.get(code)
+    if held is not None and held.state in HELD:
+        step.text("cancelled", end(step, code, words, channel, by), name=name_of(step, code), code=code)
+    elif held is not None and held.state == OFFERED:
+        withdrawn = step.record(ev.OfferWithdrawn(code, "cancelled"))
+        step.text("cancelled_offer", withdrawn, name=name_of(step, code), code=code)
+    else:
+        step.text("not_subscribed", name=name_of(step, code), code=code)
+
+
+def _cancel_unnamed(step: Step, words: str) -> None:
+    codes = held_codes(step)
+    offers = open_offers(step)
+    if not codes and len(offers) == 1:
+        cancel(step, offers[0], words)
+    elif not codes and not offers:
+        step.text("nothing_to_cancel")
+    elif not codes:
+        for code in offers:
+            step.record(ev.OfferWithdrawn(code, "cancelled"))
+        step.text("nothing_to_cancel")
+    elif len(codes) == 1:
+        cancel(step, codes[0], words)
+    else:
+        ask_which(step, codes)
+
+
+def ask_which(step: Step, codes: list[str]) -> None:
+    """Send the numbered list of what could be cancelled; the next number answers it."""
+    texts, lang = step.desk.texts, step.state.lang
+    asked = step.record(ev.QuestionAsked(tuple(codes)))
+    items = "".join(
+        texts.item(lang, "cancel_item", index=index, name=name_of(step, code), code=code) for index, code in enumerate(codes, 1)
+    )
+    step.text("cancel_which", asked, items=items)
+
+
+def end(step: Step, code: str, words: str, channel: str = "sms", by: str = "") -> int:
+    """End a subscription that is held, and pass the cancellation on to billing; returns the event's id."""
+    price = step.state.subscriptions[code].price_fen
+    cancelled = step.record(ev.Cancelled(code, words, channel, by))
+    bill(step, "cancel", code, price, cancelled)
+    return cancelled
+
+
+def cancel_all(step: Step, words: str) -> None:
+    """End everything that is held and withdraw everything that is offered."""
+    codes, offers = held_codes(step), open_offers(step)
+    for code in offers:
+        step.record(ev.OfferWithdrawn(code, "cancelled"))
+    if not codes:
+        step.text("nothing_to_cancel")
+        return
+    comma = "、" if step.state.lang == "zh" else ", "
+    names = comma.join(name_of(step, code) for code in codes)
+    for code in codes:
+        end(step, code, words)
+    step.text("cancelled_all", count=len(codes), names=names)

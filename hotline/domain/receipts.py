@@ -1,0 +1,27 @@
+"""Whose delivery receipt is it? SMSCs write one message id in several forms."""
+
+from __future__ import annotations
+
+import contextlib
+
+
+def same_message(submitted: str, receipted: str) -> bool:
+    """Whether the id of a submit_sm_resp and the id of a receipt name one message.
+
+    Equal in another case, with leading zeros, or one decimal and the other hexadecimal. An empty id names none.
+    """
+    a, b = submitted.strip().lower(), receipted.strip().lower()
+    if not a or not b:
+        return False
+    a, b = a.lstrip("0"), b.lstrip("0")
+    return a == b or not _numbers(a).isdisjoint(_numbers(b))
+
+
+def _numbers(text: str) -> frozenset[int]:
+    found = set()
+    if 0 < len(text) <= 40 and text.isascii() and text.isalnum():
+        if text.isdigit():
+            found.add(int(text))
+        with contextlib.suppress(ValueError):
+            found.add(int(text, 16))
+    return frozenset(found)

@@ -1,0 +1,133 @@
+"""What follows from a subscriber's text, by what it means."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from hotline.domain import commands as cmd
+from hotline.domain import events as ev
+from hotline.domain import meaning as m
+from hotline.domain import ordering
+from hotline.domain.money import yuan
+from hotline.domain.step import Step
+from hotline.domain.subscriber import complaint_digest, recent
+
+
+def receive(step: Step, command: cmd.ReceiveText) -> None:
+    """Note the text and answer it; one whose parts are gone has been received before."""
+    if command.segments and command.segments not in step.state.waiting:
+        return
+    step.begin(ev.TextReceived(command.text, command.meaning, command.smsc, command.number, command.segments), command.id)
+    if not command.answerable:
+        step.record(ev.AnswerWithheld("not_a_subscriber"))
+        return
+    _ANSWER[type(command.meaning)](step, command.meaning, command.text)
+
+
+def _order(step: Step, meaning: m.Order, _text: str) -> None:
+    ordering.order(step, meaning.code)
+
+
+def _confirm(step: Step, meaning: m.Confirm, text: str) -> None:
+    ordering.confirm(step, meaning.code, text)
+
+
+def _refuse(step: Step, meaning: m.Refuse, text: str) -> None:
+    if not ordering.refuse(step, meaning.code, text):
+        _give_help(step, meaning, text)
+
+
+def _cancel(step: Step, meaning: m.Cancel, text: str) -> None:
+    ordering.cancel(step, meaning.code, text)
+
+
+def _cancel_all(step: Step, _meaning: m.CancelAll, text: str) -> None:
+    ordering.cancel_all(step, text)
+
+
+def _list(step: Step, _meaning: m.ListServices, _text: str) -> None:
+    codes = ordering.held_codes(step)
+    if not codes:
+        step.text("list_empty")
+        return
+    step.text("list", count=len(codes), items="".join(_list_item(step, code) for code in codes))
+
+
+def _list_item(step: Step, code: str) -> str:
+    price = step.state.subscriptions[code].price_fen
+    key = "list_item" if price else "list_item_free"
+    name = ordering.name_of(step, code)
+    return step.desk.texts.item(step.state.lang, key, name=name, code=code, price=yuan(price))
+
+
+def _complain(step: Step, meaning: m.Complain, _text: str) -> None:
+    if not meaning.words:
+        _ask_back(step, "complaint_empty")
+        return
+    complain(step, meaning.words, "sms")
+
+
+def complain(step: Step, words: str, channel: str) -> str:
+    """Open a case for a complaint, or join the one that the same words opened; returns its number."""
+    digest = complaint_digest(words)
+    since = step.now - timedelta(hours=step.desk.rules.same_complaint_h)
+    for case in step.state.cases.values():
+        if case.digest == digest and case.at > since:
+            repeated = step.record(ev.ComplaintRepeated(case.number))
+            step.text("complaint_repeated", repeated, case=case.number)
+            return case.number
+    number = f"{step.next_id():06d}"
+    opened = step.record(ev.CaseOpened(number, words, channel))
+    step.text("complaint_received", opened, case=number, days=step.desk.rules.complaint_answer_working_days)
+    return number
+
+
+def _choice(step: Step, meaning: m.Choice, text: str) -> None:
+    question = step.state.question
+    if question is None or question.at + step.desk.rules.question_valid < step.now:
+        _ask_back(step, "ask_either")
+    elif not 1 <= meaning.number <= len(question.codes):
+        _ask_back(step, "choice_unknown", count=len(question.codes))
+    else:
+        ordering.cancel(step, question.codes[meaning.number - 1], text)
+
+
+def _unclear(step: Step, meaning: m.Unclear, _text: str) -> None:
+    code = meaning.codes[0] if len(meaning.codes) == 1 else None
+    if meaning.wanted == "either":
+        _ask_back(step, "ask_either")
+    elif code is None or code not in step.desk.catalogue:
+        _ask_back(step, f"ask_{meaning.wanted}_which")
+    else:
+        _ask_back(step, f"ask_{meaning.wanted}", name=ordering.name_of(step, code), code=code)
+
+
+def _ask_back(step: Step, key: str, **words: str | int) -> None:
+    if len(recent(step.state.asked, step.now)) >= step.desk.rules.asks_per_hour:
+        step.record(ev.AnswerWithheld("ask_limit"))
+        return
+    step.text(key, step.record(ev.AskedBack()), **words)
+
+
+def _give_help(step: Step, _meaning: Any, _text: str) -> None:
+    if len(recent(step.state.helped, step.now)) >= step.desk.rules.help_per_hour:
+        step.record(ev.AnswerWithheld("help_limit"))
+        return
+    step.text("help", step.record(ev.HelpGiven()))
+
+
+_ANSWER: dict[type[Any], Callable[[Step, Any, str], None]] = {
+    m.Order: _order,
+    m.Confirm: _confirm,
+    m.Refuse: _refuse,
+    m.Cancel: _cancel,
+    m.CancelAll: _cancel_all,
+    m.ListServices: _list,
+    m.Complain: _complain,
+    m.Help: _give_help,
+    m.Choice: _choice,
+    m.Unclear: _unclear,
+    m.Unknown: _give_help,
+}
