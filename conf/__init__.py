@@ -1,0 +1,1 @@
+"""Configuration: shouwen.toml and the catalogues of texts, read into frozen values with all mistakes reported at once."""
