@@ -1,0 +1,227 @@
+"""One batch of commands: their outcomes, their decisions, and the rows that come of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hotline.domain import commands as cmd
+from hotline.domain import events as ev
+from hotline.domain.decide import decide
+from hotline.domain.step import Desk, Step
+from hotline.domain.subscriber import Subscriber
+from hotline.storage.codec import chain_hash, decode_state, encode_event, encode_state, from_us, partition_of, to_us
+from hotline.storage.store import Head, LinkRow, Store, Writes
+
+CACHED_STATES = 4096
+"""Decided states kept in memory, a few KiB each; beyond it the oldest go."""
+
+
+class Outcome:
+    """What became of a command.
+
+    Attributes:
+        repeated: it had been carried out before; nothing was done.
+        error: None when it is durable; a DomainError when it was refused; a StorageError when it could not be stored;
+            any other exception when deciding it failed.
+        result: what deciding it gave back, see the rules concerned.
+    """
+
+    __slots__ = ("error", "repeated", "result")
+
+    def __init__(self, error: Exception | None = None, *, repeated: bool = False, result: object = None) -> None:
+        self.error, self.repeated, self.result = error, repeated, result
+
+
+Done = Callable[[Outcome], None]
+Queued = tuple[int, str, Any]
+"""An event that queued something for a relay: its id, its stream, and itself."""
+
+
+@dataclass(slots=True)
+class Committed:
+    """What one commit brought, for the reactor's thread."""
+
+    outcomes: list[tuple[Done, Outcome]]
+    texts: list[Queued] = field(default_factory=list)
+    orders: list[Queued] = field(default_factory=list)
+    streams: set[str] = field(default_factory=set)
+    retried: bool = False
+    size: int = 0
+    seconds: float = 0.0
+
+    def add(self, other: Committed) -> None:
+        """Take in what another commit brought, after this one."""
+        self.outcomes += other.outcomes
+        self.texts += other.texts
+        self.orders += other.orders
+        self.streams |= other.streams
+        self.retried |= other.retried
+
+
+class States:
+    """States in memory, and the chain heads they belong to: a head that has moved on means that another process wrote.
+
+    Attributes:
+        entries: by stream, the state and its stored JSON.
+        heads: by partition, as of the last commit of ours.
+    """
+
+    __slots__ = ("entries", "heads")
+
+    def __init__(self) -> None:
+        """Begin with nothing known."""
+        self.entries: dict[str, list[Any]] = {}
+        self.heads: dict[int, Head] = {}
+
+    def forget(self) -> None:
+        """Forget all, as after a rollback: what is in memory may have been changed by it."""
+        self.entries.clear()
+        self.heads.clear()
+
+    def load(self, store: Store, streams: set[str]) -> None:
+        """Lock the heads of these streams' partitions and bring their states into memory."""
+        partitions = store.partitions
+        wanted = {partition_of(stream, partitions) for stream in streams}
+        for partition, head in store.heads(wanted).items():
+            if self.heads.get(partition) != head:
+                self._forget_partition(partition, partitions)
+                self.heads[partition] = head
+        entries = self.entries
+        missing = [stream for stream in streams if stream not in entries]
+        found = store.states(missing) if missing else {}
+        for stream in missing:
+            body = found.get(stream, "")
+            entries[stream] = [decode_state(body) if body else Subscriber(), body]
+
+    def _forget_partition(self, partition: int, partitions: int) -> None:
+        for stream in [stream for stream in self.entries if partition_of(stream, partitions) == partition]:
+            del self.entries[stream]
+
+    def trim(self) -> None:
+        """Keep memory bounded: the states that came first go first."""
+        excess = len(self.entries) - CACHED_STATES
+        if excess > 0:
+            for stream in list(self.entries)[: excess + CACHED_STATES // 4]:
+                del self.entries[stream]
+
+
+class Batch:
+    """The decisions of one batch, and the rows that come of them."""
+
+    __slots__ = (
+        "_at",
+        "_committed",
+        "_desk",
+        "_known_heads",
+        "_now",
+        "_owner",
+        "_partitions",
+        "_states",
+        "_touched",
+        "heads",
+        "writes",
+    )
+
+    def __init__(
+        self, desk: Desk, states: States, committed: Committed, *, at: int, partitions: int, owner: Mapping[str, str]
+    ) -> None:
+        """Begin a batch at time `at` (microseconds) on loaded states; what comes of it goes to `committed` and `writes`."""
+        self._desk, self._owner, self._states = desk, owner, states.entries
+        self._at, self._now = at, from_us(at)
+        self._committed, self._partitions = committed, partitions
+        self._touched: dict[str, list[Any]] = {}
+        self.writes = Writes()
+        self.heads: dict[int, Head] = {}
+        self._known_heads = states.heads
+
+    def decide(self, command: cmd.Command) -> object:
+        """Decide one command and add its rows; returns its result."""
+        stream, stride = command.stream, self._partitions
+        partition = partition_of(stream, stride)
+        seq, digest = self.heads.get(partition) or self._known_heads[partition]
+        entry = self._states[stream]
+        step = Step(self._desk, stream, entry[0], self._now, (seq + 1) * stride + partition, stride)
+        decide(step, command)
+        if step.recorded:
+            self.heads[partition] = (seq + len(step.recorded), self._add(step, digest))
+            self._touched[stream] = entry
+        return step.result
+
+    def _add(self, step: Step, digest: bytes) -> bytes:
+        stream, at, append = step.stream, self._at, self.writes.events.append
+        for event_id, event, cause in step.recorded:
+            kind = type(event).__name__
+            body = encode_event(event)
+            digest = chain_hash(digest, event_id, stream, at, kind, cause, body)
+            append((event_id, stream, at, kind, cause, body.decode(), digest))
+            project = _PROJECT.get(type(event))
+            if project is not None:
+                project(self, event_id, stream, event)
+        return digest
+
+    def finish(self, links: list[LinkRow]) -> None:
+        """Add the state rows, the chain heads, and the links' rows."""
+        self.writes.links = links
+        for stream, entry in self._touched.items():
+            body = encode_state(entry[0])
+            if body != entry[1]:
+                entry[1] = body
+                self.writes.states.append((stream, body))
+        self.writes.heads = [(seq, digest, partition) for partition, (seq, digest) in self.heads.items()]
+        self._committed.streams = set(self._touched)
+
+    def text_queued(self, event_id: int, stream: str, event: ev.MtQueued) -> None:
+        self.writes.queued.append((event_id, stream, "sms", "due", self._at, "", self._owner["sms"]))
+        self._committed.texts.append((event_id, stream, event))
+
+    def order_queued(self, event_id: int, stream: str, event: ev.BillingQueued) -> None:
+        self.writes.queued.append((event_id, stream, "billing", "due", self._at, "", self._owner["billing"]))
+        self._committed.orders.append((event_id, stream, event))
+
+    def text_accepted(self, _id: int, _stream: str, event: ev.MtAccepted) -> None:
+        if event.done:
+            self.writes.done.append((event.mt,))
+
+    def text_failed(self, _id: int, _stream: str, event: ev.MtFailed) -> None:
+        self.writes.changed.append(("dead", event.reason, "", self._at, event.mt))
+
+    def order_answered(self, _id: int, _stream: str, event: ev.Billed | ev.Activated | ev.BillingRefused) -> None:
+        self.writes.done.append((event.order,))
+
+    def order_failed(self, _id: int, _stream: str, event: ev.BillingFailed) -> None:
+        self.writes.changed.append(("dead", event.reason, "", self._at, event.order))
+
+    def wake_set(self, event_id: int, stream: str, event: ev.WakeSet) -> None:
+        self.writes.wakes.append((to_us(event.due), event_id, stream))
+
+    def offer_made(self, event_id: int, stream: str, event: ev.OfferMade) -> None:
+        self.writes.wakes.append((to_us(event.valid_until), event_id, stream))
+
+    def wake_fired(self, _id: int, _stream: str, event: ev.WakeFired) -> None:
+        self.writes.woken.append((to_us(event.due), event.wake))
+
+    def retried(self, _id: int, _stream: str, event: ev.DeadLetterRetried) -> None:
+        self.writes.changed.append(("due", "", "", self._at, event.row))
+        self._committed.retried = True
+
+    def settled(self, _id: int, _stream: str, event: ev.DeadLetterSettled) -> None:
+        self.writes.done.append((event.row,))
+
+
+_PROJECT: dict[type[ev.Event], Callable[[Batch, int, str, Any], None]] = {
+    ev.MtQueued: Batch.text_queued,
+    ev.BillingQueued: Batch.order_queued,
+    ev.MtAccepted: Batch.text_accepted,
+    ev.MtFailed: Batch.text_failed,
+    ev.Billed: Batch.order_answered,
+    ev.BillingRefused: Batch.order_answered,
+    ev.BillingFailed: Batch.order_failed,
+    ev.Activated: Batch.order_answered,
+    ev.OfferMade: Batch.offer_made,
+    ev.WakeSet: Batch.wake_set,
+    ev.WakeFired: Batch.wake_fired,
+    ev.DeadLetterRetried: Batch.retried,
+    ev.DeadLetterSettled: Batch.settled,
+}

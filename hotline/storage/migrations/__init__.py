@@ -1,0 +1,1 @@
+"""Alembic's revisions of the schema, for SQLite and PostgreSQL alike."""

@@ -1,0 +1,84 @@
+"""Who owns what: processes, rows of the outbox, SMSC binds, slots of the clock. These functions write.
+
+On PostgreSQL any number of processes run side by side. Each renews a lease of its own name; a row of the outbox
+belongs to a process whose lease is live, and whatever belongs to none is adopted by whoever asks first. Times are the
+database's, so that the processes' clocks need not agree. On SQLite there is one process, and it adopts everything.
+"""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from hotline.storage.schema import lease, outbox
+
+OF_PROCESS = "process:"
+"""What the name of a process's own lease begins with."""
+
+
+def _now_us(connection: sa.Connection) -> sa.ColumnElement[int]:
+    if connection.dialect.name == "postgresql":
+        return sa.cast(sa.extract("epoch", sa.func.clock_timestamp()) * 1_000_000, sa.BigInteger)
+    return sa.literal(time.time_ns() // 1000, sa.BigInteger)
+
+
+def _insert(connection: sa.Connection) -> Any:
+    return postgresql.insert(lease) if connection.dialect.name == "postgresql" else sqlite.insert(lease)
+
+
+def take(connection: sa.Connection, name: str, owner: str, seconds: float) -> bool:
+    """Take or keep the lease `name` for `seconds`; False when another owner has it and it has not run out.
+
+    The same owner may take it again as often as he likes, and so renews it. Repeating is safe.
+    """
+    now = _now_us(connection)
+    wanted = _insert(connection).values(name=name, owner=owner, until=now + int(seconds * 1_000_000))
+    taken = connection.execute(
+        wanted.on_conflict_do_update(
+            index_elements=[lease.c.name],
+            set_={"owner": wanted.excluded.owner, "until": wanted.excluded.until},
+            where=sa.or_(lease.c.owner == owner, lease.c.until <= now),
+        ).returning(lease.c.name)
+    )
+    return taken.first() is not None
+
+
+def take_once(connection: sa.Connection, name: str, owner: str, seconds: float) -> bool:
+    """Take the lease `name` unless anybody has it, also the same owner: a slot of the clock is acted on once.
+
+    Leases that ran out more than a day ago are swept out with it.
+    """
+    now = _now_us(connection)
+    wanted = _insert(connection).values(name=name, owner=owner, until=now + int(seconds * 1_000_000))
+    taken = connection.execute(wanted.on_conflict_do_nothing(index_elements=[lease.c.name]).returning(lease.c.name)).first()
+    connection.execute(sa.delete(lease).where(lease.c.until < now - 86_400_000_000))
+    return taken is not None
+
+
+def renew(connection: sa.Connection, owner: str, seconds: float) -> bool:
+    """Keep the process `owner` alive for `seconds`: while its lease is live, nobody adopts its rows."""
+    return take(connection, OF_PROCESS + owner, owner, seconds)
+
+
+def release(connection: sa.Connection, owner: str) -> None:
+    """Give all leases of `owner` back, as a process does that ends: others take over at once."""
+    connection.execute(sa.delete(lease).where(lease.c.owner == owner))
+
+
+def adopt(connection: sa.Connection, owner: str, channel: str, limit: int) -> list[int]:
+    """Make `owner` the owner of up to `limit` due rows of `channel` that no live process owns; returns their ids, sorted.
+
+    Rows that another transaction is changing are left for the next time.
+    """
+    free = sa.select(outbox.c.id).where(outbox.c.channel == channel, outbox.c.state == "due", outbox.c.owner != owner)
+    if connection.dialect.name == "postgresql":
+        live = sa.select(lease.c.name).where(lease.c.name == OF_PROCESS + outbox.c.owner, lease.c.until > _now_us(connection))
+        free = free.where(~live.exists()).with_for_update(skip_locked=True, of=outbox)
+    chosen = free.order_by(outbox.c.id).limit(limit)
+    if connection.dialect.name == "postgresql":
+        chosen = sa.select(chosen.cte("chosen").c.id)
+    adopted = connection.execute(sa.update(outbox).where(outbox.c.id.in_(chosen)).values(owner=owner).returning(outbox.c.id))
+    return sorted(row.id for row in adopted)

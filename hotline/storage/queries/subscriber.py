@@ -1,0 +1,110 @@
+"""What is known of one subscriber: his services, what he agreed to, and his cases."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import sqlalchemy as sa
+
+from hotline.domain import events as ev
+from hotline.storage.codec import decode_event, decode_state, from_us
+from hotline.storage.schema import event, state
+
+GIVEN, REFUSED, WITHDRAWN = "given", "refused", "withdrawn"
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service of the subscriber: offered, activating, active, cancelled, withdrawn or refused, since when."""
+
+    code: str
+    state: str
+    price_fen: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What was said to an offer or to a subscription, and what ended it.
+
+    Attributes:
+        id: of the event.
+        at: when.
+        code: the service's code.
+        decision: given (a yes), refused (a no), or withdrawn (cancelled, or an offer that no longer stands).
+        words: the subscriber's own, as they were texted; "" where he texted none.
+        price_fen: the price that was shown to him.
+        why: of withdrawn: cancelled, expired or price_changed; otherwise "".
+        channel, by: where and through whom a cancellation came.
+    """
+
+    id: int
+    at: datetime
+    code: str
+    decision: str
+    words: str
+    price_fen: int
+    why: str = ""
+    channel: str = "sms"
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """An open complaint."""
+
+    number: str
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """All that is known of a subscriber; consents oldest first. Everything is empty for one who never wrote."""
+
+    services: tuple[Service, ...] = ()
+    consents: tuple[Consent, ...] = ()
+    cases: tuple[Case, ...] = ()
+
+
+_KINDS = [kind.__name__ for kind in (ev.OfferMade, ev.OfferWithdrawn, ev.ConsentGiven, ev.ConsentRefused, ev.Cancelled)]
+
+
+def subscriber(connection: sa.Connection, stream: str) -> Known:
+    """What is known of the subscriber `stream`, an MSISDN."""
+    body = connection.execute(sa.select(state.c.body).where(state.c.stream == stream)).scalar_one_or_none()
+    if body is None:
+        return Known()
+    held = decode_state(body)
+    return Known(
+        services=tuple(Service(code, each.state, each.price_fen, each.since) for code, each in held.subscriptions.items()),
+        consents=_consents(connection, stream),
+        cases=tuple(Case(case.number, case.at) for case in held.cases.values()),
+    )
+
+
+def _consents(connection: sa.Connection, stream: str) -> tuple[Consent, ...]:
+    rows = connection.execute(
+        sa.select(event.c.id, event.c.at, event.c.kind, event.c.body)
+        .where(event.c.stream == stream, event.c.kind.in_(_KINDS))
+        .order_by(event.c.id)
+    )
+    prices: dict[str, int] = {}
+    found = (_consent(row.id, from_us(row.at), decode_event(row.kind, row.body), prices) for row in rows)
+    return tuple(consent for consent in found if consent is not None)
+
+
+def _consent(event_id: int, at: datetime, happened: ev.Event, prices: dict[str, int]) -> Consent | None:
+    """What an event says about consent; `prices` are the latest shown, by code."""
+    if isinstance(happened, ev.OfferMade):
+        prices[happened.code] = happened.price_fen
+    elif isinstance(happened, ev.ConsentGiven):
+        return Consent(event_id, at, happened.code, GIVEN, happened.words, happened.price_fen)
+    elif isinstance(happened, ev.ConsentRefused):
+        return Consent(event_id, at, happened.code, REFUSED, happened.words, happened.price_fen)
+    elif isinstance(happened, ev.Cancelled):
+        price, why = prices.get(happened.code, 0), "cancelled"
+        return Consent(event_id, at, happened.code, WITHDRAWN, happened.words, price, why, happened.channel, happened.by)
+    elif isinstance(happened, ev.OfferWithdrawn) and happened.why != "refused":  # a refusal is told by ConsentRefused
+        return Consent(event_id, at, happened.code, WITHDRAWN, "", prices.get(happened.code, 0), happened.why)
+    return None

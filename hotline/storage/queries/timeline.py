@@ -1,0 +1,39 @@
+"""The events of one stream, oldest first."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from hotline.storage.codec import from_us
+from hotline.storage.schema import event
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A stored event: `kind` is its class's name, `cause` the id of an event or command, `body` its fields as JSON has them.
+
+    The body of an event whose words are past their retention has the field "erased" beside empty words.
+    """
+
+    id: int
+    at: datetime
+    kind: str
+    cause: str
+    body: dict[str, Any]
+
+
+def timeline(connection: sa.Connection, stream: str, after_id: int = 0, limit: int = 500) -> list[Entry]:
+    """The first `limit` events of `stream` with an id above `after_id`, oldest first."""
+    columns = event.c
+    rows = connection.execute(
+        sa.select(columns.id, columns.at, columns.kind, columns.cause, columns.body)
+        .where(columns.stream == stream, columns.id > after_id)
+        .order_by(columns.stream, columns.id)
+        .limit(limit)
+    )
+    return [Entry(row.id, from_us(row.at), row.kind, row.cause, msgspec.json.decode(row.body)) for row in rows]

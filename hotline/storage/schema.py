@@ -1,0 +1,97 @@
+"""Tables. Times are integer microseconds since 1970 UTC; `stream` is a subscriber's MSISDN.
+
+Everything that one decision touches lies in one stream, so a distributed PostgreSQL can spread all tables
+but `chain`, `link` and `lease` by the column `stream`.
+"""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+metadata = sa.MetaData()
+
+chain = sa.Table(
+    "chain",
+    metadata,
+    sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+)
+"""One row per partition: how many events it has, and the hash of its last one."""
+
+event = sa.Table(
+    "event",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False),
+    sa.Column("stream", sa.Text, nullable=False),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("cause", sa.Text, nullable=False),
+    sa.Column("body", sa.Text, nullable=False),
+    sa.Column("hash", sa.LargeBinary, nullable=False),
+    sa.Index("event_stream", "stream", "id"),
+)
+"""What happened, append-only. id = seq x partitions + partition; `body` is the event as JSON."""
+
+state = sa.Table(
+    "state",
+    metadata,
+    sa.Column("stream", sa.Text, primary_key=True),
+    sa.Column("body", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Each subscriber's state as JSON, made from the events."""
+
+command = sa.Table(
+    "command",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("at", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""Commands with a key of their asker that were carried out, so that none is carried out twice."""
+
+link = sa.Table(
+    "link",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("smsc", sa.Text, nullable=False),
+    sa.Column("used_at", sa.BigInteger, nullable=False),
+    sa.Column("arrivals", sa.Text, nullable=False),
+)
+"""One row per bind: the texts whose acknowledgement is not known to have reached the SMSC, as JSON.
+
+`used_at` is when the row was last written: a bind lives for weeks, and what came over it just now may be repeated.
+"""
+
+outbox = sa.Table(
+    "outbox",
+    metadata,
+    sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=False),
+    sa.Column("stream", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("since", sa.BigInteger, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("owner", sa.Text, nullable=False),
+)
+"""What is still to be sent: id is that of the event that queued it; `state` is due or dead. Done rows are deleted."""
+
+wake = sa.Table(
+    "wake",
+    metadata,
+    sa.Column("due", sa.BigInteger, primary_key=True),
+    sa.Column("id", sa.BigInteger, primary_key=True),
+    sa.Column("stream", sa.Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""What is to be looked at again, and when: id is that of the WakeSet event."""
+
+lease = sa.Table(
+    "lease",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("owner", sa.Text, nullable=False),
+    sa.Column("until", sa.BigInteger, nullable=False),
+)
+"""Who owns what until when: processes, SMSC binds, slots of the clock."""

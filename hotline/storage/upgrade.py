@@ -1,0 +1,51 @@
+"""Bring a database to the schema that this program needs, and tell whether it is there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+
+from hotline.storage.opening import reading_engine, writing_engine
+
+LOCK = 0x5368_6F75
+"""Key of the PostgreSQL lock that lets one process upgrade at a time."""
+
+
+def _config(connection: sa.Connection | None = None) -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    return config
+
+
+def upgrade(url: str) -> str:
+    """Run all revisions that the database lacks, all or none; returns the revision it is at now. Safe to repeat."""
+    engine = writing_engine(url)
+    if engine.dialect.name == "sqlite":
+        raw = engine.raw_connection()  # outside any transaction, and before anybody else has the file open
+        raw.cursor().execute("PRAGMA journal_mode=wal")
+        raw.close()
+    with engine.begin() as connection:
+        if engine.dialect.name == "postgresql":
+            connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
+        command.upgrade(_config(connection), "head")
+    return head()
+
+
+def head() -> str:
+    """The newest revision that this program knows."""
+    return str(ScriptDirectory.from_config(_config()).get_current_head())
+
+
+def current(url: str) -> str | None:
+    """The revision that the database is at; None for an empty one, or a file that isn't there."""
+    parsed = sa.make_url(url)
+    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
+        return None
+    with reading_engine(url).connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
