@@ -1,0 +1,1 @@
+"""One operator's billing interface a file, each fulfilling `billing_bridge.port.BillingPort`."""
