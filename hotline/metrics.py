@@ -1,0 +1,90 @@
+"""What the program counts about itself, in the names that monitoring asks for at `/metrics`.
+
+Whoever does the work increments; nothing here is read back by a rule.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+
+BATCH_SIZES = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
+COMMIT_SECONDS = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)
+
+
+@dataclass(frozen=True, slots=True)
+class Metrics:
+    """One process's counters.
+
+    Attributes:
+        mo_received: MO texts and parts stored, by the label `smsc`.
+        mo_refused: MO texts answered with an error, so that the SMSC brings them again.
+        mt_sent: MT parts that the SMSC took, by `smsc`.
+        mt_failed: MT texts that became dead letters.
+        receipts: delivery receipts, by `state` (DELIVRD, UNDELIV, …).
+        commands: commands made durable, by `kind` (the command's class).
+        batch_size: commands in one commit of the ledger.
+        commit_seconds: seconds that one commit of the ledger took.
+        billing: answers of billing, by `action` (confirm, cancel, charge, refund) and `outcome`
+            (accepted, refused, unreachable, failed).
+    """
+
+    mo_received: Counter
+    mo_refused: Counter
+    mt_sent: Counter
+    mt_failed: Counter
+    receipts: Counter
+    commands: Counter
+    batch_size: Histogram
+    commit_seconds: Histogram
+    billing: Counter
+
+    @classmethod
+    def on(cls, registry: CollectorRegistry) -> Metrics:
+        """Make all metrics and register them; a registry takes them once, a second time raises ValueError."""
+
+        def counter(name: str, about: str, *labels: str) -> Counter:
+            return Counter(f"shouwen_{name}", about, labels, registry=registry)
+
+        def histogram(name: str, about: str, buckets: tuple[float, ...]) -> Histogram:
+            return Histogram(f"shouwen_{name}", about, buckets=buckets, registry=registry)
+
+        return cls(
+            mo_received=counter("mo_received", "MO texts and parts stored", "smsc"),
+            mo_refused=counter("mo_refused", "MO texts refused, to be brought again"),
+            mt_sent=counter("mt_sent", "MT parts taken by the SMSC", "smsc"),
+            mt_failed=counter("mt_failed", "MT texts that became dead letters"),
+            receipts=counter("receipts", "Delivery receipts", "state"),
+            commands=counter("commands", "Commands made durable", "kind"),
+            batch_size=histogram("ledger_batch_size", "Commands in one commit", BATCH_SIZES),
+            commit_seconds=histogram("ledger_commit_seconds", "Seconds of one commit", COMMIT_SECONDS),
+            billing=counter("billing_orders", "Answers of billing to orders", "action", "outcome"),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class StoreGauges:
+    """What the store holds at the moment of asking; set from one query just before they are shown.
+
+    Attributes:
+        outbox: rows waiting, by `channel` (sms, billing) and `state` (due, dead).
+        oldest_due_s: age in seconds of the oldest row that is due.
+        events: events stored.
+        wakes: wake-ups set and not yet fired.
+    """
+
+    outbox: Gauge
+    oldest_due_s: Gauge
+    events: Gauge
+    wakes: Gauge
+
+    @classmethod
+    def on(cls, registry: CollectorRegistry) -> StoreGauges:
+        """Make all gauges and register them."""
+        return cls(
+            outbox=Gauge("shouwen_outbox_rows", "Outbox rows", ("channel", "state"), registry=registry),
+            oldest_due_s=Gauge("shouwen_outbox_oldest_due_seconds", "Age of the oldest row that is due", registry=registry),
+            events=Gauge("shouwen_events", "Events stored", registry=registry),
+            wakes=Gauge("shouwen_wakes", "Wake-ups waiting", registry=registry),
+        )

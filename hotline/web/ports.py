@@ -1,0 +1,172 @@
+"""What the web pages and the API need of the rest of the house.
+
+Every awaitable resolves on the reactor's thread. Reads may be a moment behind; an awaited command is durable.
+When the asker hangs up, the awaitable is cancelled: a read may stop, a command goes on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal, Protocol
+
+import msgspec
+
+from hotline.domain.commands import Command
+
+Channel = Literal["sms", "billing"]
+RowState = Literal["dead", "due"]
+
+
+class SubscriptionView(msgspec.Struct, frozen=True):
+    """One service of a subscriber: offered, activating, active, cancelled, withdrawn or refused, since an instant."""
+
+    service: str
+    state: str
+    price_fen: int
+    since: datetime
+
+
+class ConsentView(msgspec.Struct, frozen=True):
+    """What the subscriber said to an offer: `decision` is given, refused or withdrawn; `words` are his own."""
+
+    at: datetime
+    service: str
+    decision: str
+    words: str
+    price_fen: int
+
+
+class CaseView(msgspec.Struct, frozen=True):
+    """A complaint by its number."""
+
+    number: str
+    state: str
+    opened_at: datetime
+
+
+class SubscriberView(msgspec.Struct, frozen=True):
+    """All that is shown of one subscriber; lists are empty for a number that never wrote."""
+
+    msisdn: str
+    subscriptions: list[SubscriptionView] = []
+    consents: list[ConsentView] = []
+    cases: list[CaseView] = []
+
+
+class TimelineEvent(msgspec.Struct, frozen=True):
+    """A stored event: `kind` is its class's name, `cause` the id of an event or command, `body` its fields as JSON has them."""
+
+    id: int
+    at: datetime
+    kind: str
+    cause: str
+    body: dict[str, Any]
+
+
+class OutboxRow(msgspec.Struct, frozen=True):
+    """A row of the outbox.
+
+    Attributes:
+        id: id of the event that queued it.
+        stream: the subscriber's MSISDN.
+        channel: what carries it.
+        state: "due" (waits or is being tried) or "dead" (waits for a person).
+        since: when it came into this state, aware UTC.
+        reason: why it is dead or was put off, in words, or "".
+        kind: the queuing event's class (MtQueued, BillingQueued).
+        body: that event's fields.
+    """
+
+    id: int
+    stream: str
+    channel: Channel
+    state: RowState
+    since: datetime
+    reason: str
+    kind: str
+    body: dict[str, Any]
+
+
+class Counts(msgspec.Struct, frozen=True):
+    """Figures of the whole store: rows due and dead by channel, age of the oldest due row in seconds, events, wake-ups."""
+
+    due: Mapping[str, int]
+    dead: Mapping[str, int]
+    oldest_due_s: float
+    events: int
+    wakes: int
+
+
+class Check(msgspec.Struct, frozen=True):
+    """One thing the service needs: its name ("database", "smsc main", "billing"), whether it is there, a word on it."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+class HandsetText(msgspec.Struct, frozen=True):
+    """A text as the simulated handset has it; `status` is sending, taken, delivered or failed."""
+
+    direction: Literal["mo", "mt"]
+    at: datetime
+    text: str
+    status: str
+
+
+class Unavailable(Exception):
+    """Storage or the ledger can't answer now; asking again later is safe. The web answers 503."""
+
+
+class Queries(Protocol):
+    """Reads that change nothing. All may raise Unavailable."""
+
+    def subscriber(self, msisdn: str) -> Awaitable[SubscriberView]:
+        """What is known of a subscriber; an unknown number gives empty lists."""
+
+    def timeline(self, msisdn: str, after_id: int = 0, limit: int = 500) -> Awaitable[Sequence[TimelineEvent]]:
+        """The first `limit` events of the stream with an id above `after_id`, oldest first."""
+
+    def outbox(self, state: RowState | None, limit: int, channel: Channel | None = None) -> Awaitable[Sequence[OutboxRow]]:
+        """Up to `limit` rows in that state (None: both), those that wait longest first."""
+
+    def outbox_row(self, row: int) -> Awaitable[OutboxRow | None]:
+        """The row with that id, or None when it was sent, settled or never there."""
+
+    def counts(self) -> Awaitable[Counts]:
+        """Figures for the metrics and the status page."""
+
+
+class Commands(Protocol):
+    """The way to the ledger."""
+
+    def execute(self, command: Command) -> Awaitable[object]:
+        """Make a command durable; one whose id is known already changes nothing and succeeds.
+
+        Raises: DomainError (the asker's fault), Unavailable.
+        """
+
+
+class Changes(Protocol):
+    """News of commits."""
+
+    def subscribe(self, stream: str, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have `callback` called on the reactor after each commit that touched `stream`; returns what ends that."""
+
+
+class Readiness(Protocol):
+    """Whether the service can do its work."""
+
+    def ready(self) -> Awaitable[Sequence[Check]]:
+        """Database, each SMSC bind, billing; in the order to show."""
+
+
+class Handset(Protocol):
+    """The demo's phone: its texts really travel over the simulated SMSC."""
+
+    def send_text(self, from_msisdn: str, text: str) -> Awaitable[object]:
+        """Give the SMSC a text from that subscriber; resolves when it has taken it."""
+
+    def thread(self, msisdn: str) -> Awaitable[Sequence[HandsetText]]:
+        """What that phone sent and received, oldest first."""
