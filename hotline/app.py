@@ -1,0 +1,305 @@
+"""The composition root: it alone knows every part, makes each one, and ties them together."""
+
+from __future__ import annotations
+
+import fcntl
+import gc
+import logging
+import os
+import platform
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks, succeed
+from twisted.internet.threads import deferToThread
+
+from billing_bridge.adapters.books import Books
+from billing_bridge.adapters.faults import Faults
+from billing_bridge.adapters.simulated import SimulatedBilling
+from billing_bridge.relay import BillingRelay
+from conf.load import load_texts, read_words
+from conf.settings import PACKAGED_TEXTS, Settings
+from hotline.clock import Clock, WakeRow
+from hotline.domain.step import Desk
+from hotline.feeding import Feeder
+from hotline.ledger import Ledger, Limits
+from hotline.metrics import Metrics
+from hotline.reads import Changes, WebCommands, WebQueries, WebReadiness
+from hotline.storage.opening import open_store
+from hotline.storage.queries.leases import release
+from hotline.storage.queries.wakes import Wake, due_wakes
+from hotline.storage.reading import Reader
+from hotline.storage.upgrade import current, head
+from hotline.web.ports import Handset
+from hotline.web.site import Web
+from hotline.web.staff import load_staff_texts
+from sms.desk import SmscDesk
+from sms.grammar import Grammar
+from sms.inbound import Inbound
+from sms.outbound import Outbound
+from sms.words import load_words
+
+log = logging.getLogger(__name__)
+
+ROLES = ("sms", "billing", "web")
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+
+
+class CannotStart(Exception):
+    """The service can't start; the message names why and the way out."""
+
+
+class App:
+    """One process of the service with some or all of its roles."""
+
+    def __init__(
+        self, settings: Settings, reactor: Any, *, roles: Iterable[str] = ROLES, handset: Handset | None = None
+    ) -> None:
+        """Make all parts; nothing connects or listens yet.
+
+        Raises: CannotStart, BadSettings (texts), WordsWrong, ValueError (words that clash with services).
+        """
+        self.settings, self.roles = settings, tuple(roles)
+        self._reactor = reactor
+        self._lock: Any = None
+        self._check_schema()
+        self.owner = f"{platform.node()}:{os.getpid()}:{secrets.token_hex(3)}"
+        self.registry = CollectorRegistry()
+        for collector in (ProcessCollector, PlatformCollector, GCCollector):
+            collector(registry=self.registry)
+        self.metrics = Metrics.on(self.registry)
+        self.changes = Changes()
+        url = str(settings.database.url)
+        self.reader = Reader(url, 4, reactor)
+        self.writer = Reader(url, 1, reactor, writing=True)
+        self.ledger = self._make_ledger()
+        self.outbound = self._make_outbound()
+        self.desks = self._make_desks()
+        self.simulated_billing: SimulatedBilling | None = None
+        self.billing = self._make_billing()
+        self.clock = Clock(self._due_wakes, self.ledger.put, _now, reactor)
+        self.feeder = Feeder(
+            self.owner, self.reader, self.writer, outbound=self.outbound, billing=self.billing, reactor=reactor
+        )
+        self._connect()
+        self.web = self._make_web(handset)
+        self.port: Any = None
+
+    # -- making
+
+    def _check_schema(self) -> None:
+        url = str(self.settings.database.url)
+        try:
+            there, wanted = current(url), head()
+        except Exception as error:  # any driver's own error: the way out is the same
+            raise CannotStart(f"the database {self.settings.database.url!r} can't be reached: {error}") from error
+        if there != wanted:
+            state = "is empty" if there is None else f"is at schema {there}, this program needs {wanted}"
+            raise CannotStart(f"the database {state}; run: shouwen db upgrade --config FILE")
+
+    def _make_ledger(self) -> Ledger:
+        settings = self.settings
+        desk = Desk(
+            rules=settings.rules,
+            catalogue=settings.catalogue(),
+            texts=load_texts(settings.texts.dir),
+            zone=settings.zone,
+            hotline=settings.hotline,
+            number=settings.number,
+        )
+        url = str(settings.database.url)
+        return Ledger(
+            lambda: open_store(url),
+            desk,
+            now=_now,
+            in_reactor=self._reactor.callFromThread,
+            later=self._reactor.callLater,
+            limits=Limits(settings.ledger.batch_max, settings.ledger.queue_max),
+            owner={role: self.owner if role in self.roles else "" for role in ("sms", "billing")},
+        )
+
+    def _make_outbound(self) -> Outbound | None:
+        if "sms" not in self.roles:
+            return None
+        settings = self.settings
+        return Outbound(
+            settings.smsc, self.ledger.insist, self._reactor, valid_s=settings.rules.mt_valid_h * 3600.0, count=self._count_mt
+        )
+
+    def _make_desks(self) -> list[SmscDesk]:
+        if self.outbound is None:
+            return []
+        settings = self.settings
+        grammar = Grammar(load_words(read_words(settings.texts.dir)), settings.service)
+        desks = []
+        for smsc in settings.smsc:
+            inbound = Inbound(
+                smsc,
+                grammar.read,
+                self.ledger.put,
+                seconds=self._reactor.seconds,
+                confirm=self.ledger.confirm,
+                count=self._mo_counter(smsc.name),
+            )
+            desks.append(SmscDesk(smsc, inbound, self.outbound, self.ledger.open_link, self._reactor))
+        return desks
+
+    def _make_billing(self) -> BillingRelay | None:
+        if "billing" not in self.roles:
+            return None
+        settings = self.settings.billing
+        simulated = settings.simulated
+        books = Books({service.code: service.price_fen for service in self.settings.service}, credit_fen=simulated.credit_fen)
+        self.simulated_billing = SimulatedBilling(self._reactor, books)
+        self.simulated_billing.faults = Faults(
+            delay_ms=simulated.delay_ms, refuse_next=simulated.refuse_next, reason=simulated.refuse_reason
+        )
+        return BillingRelay(
+            self.simulated_billing,
+            self.ledger.execute,
+            self._reactor,
+            concurrent=settings.concurrent,
+            first_wait_s=settings.first_wait_s,
+            longest_wait_s=settings.longest_wait_s,
+            deadline_s=settings.deadline_s,
+            slow_after_s=settings.slow_after_s,
+            give_up_h=settings.give_up_h,
+            on_attempt=lambda action, outcome, _seconds: self.metrics.billing.labels(action, outcome).inc(),
+        )
+
+    def _make_web(self, handset: Handset | None) -> Web | None:
+        if "web" not in self.roles:
+            return None
+        settings = self.settings
+        checks: list[tuple[str, Callable[[], str]]] = [("ledger", lambda: self.ledger.trouble)]
+        checks += [(f"smsc {desk.smsc.name}", lambda desk=desk: desk.trouble) for desk in self.desks]  # type: ignore[misc]
+        return Web(
+            queries=WebQueries(self.reader),
+            commands=WebCommands(self.ledger),
+            changes=self.changes,
+            readiness=WebReadiness(checks, self.reader),
+            metrics_registry=self.registry,
+            tokens=settings.web.tokens,
+            demo=handset,
+            reactor=self._reactor,
+            staff_texts=load_staff_texts(PACKAGED_TEXTS),
+            catalogue=self.ledger.desk.catalogue,
+            zone=settings.zone,
+            loopback=settings.web.listen.host in LOOPBACK,
+        )
+
+    def _connect(self) -> None:
+        """Tie the ledger to the relays and to whoever watches."""
+        ledger = self.ledger
+        if self.outbound is not None:
+            ledger.on_texts = self.outbound.offer
+        if self.billing is not None:
+            ledger.on_orders = self.billing.offer
+        ledger.on_retried = self.feeder.retried
+        ledger.on_streams = self.changes.told
+        ledger.on_flush = self._flush
+        ledger.on_commit = self._count_commit
+
+    def _flush(self) -> None:
+        for desk in self.desks:
+            desk.flush()
+
+    def _due_wakes(self, by: datetime, limit: int) -> Deferred[Sequence[WakeRow]]:
+        def rows(found: list[Wake]) -> Sequence[WakeRow]:
+            return [(row.id, row.due, row.stream, row.event) for row in found]
+
+        return self.reader.run(due_wakes, by, limit).addCallback(rows)
+
+    # -- counting
+
+    def _mo_counter(self, smsc: str) -> Callable[[str], None]:
+        counted = {
+            "received": self.metrics.mo_received.labels(smsc).inc,
+            "refused": self.metrics.mo_refused.inc,
+        }
+        receipt = self.metrics.receipts
+
+        def count(what: str) -> None:
+            known = counted.get(what)
+            if known is not None:
+                known()
+            elif what.startswith("receipt:"):
+                receipt.labels(what[8:]).inc()
+
+        return count
+
+    def _count_mt(self, what: str, smsc: str) -> None:
+        if what == "sent":
+            self.metrics.mt_sent.labels(smsc).inc()
+        elif what == "failed":
+            self.metrics.mt_failed.inc()
+
+    def _count_commit(self, size: int, seconds: float) -> None:
+        self.metrics.batch_size.observe(size)
+        self.metrics.commit_seconds.observe(seconds)
+
+    # -- running
+
+    def start(self) -> None:
+        """Begin: store, relays, SMSCs, web, in this order. Raises: CannotStart."""
+        self._lock_file()
+        self.ledger.start()
+        self.feeder.start()
+        self.clock.start()
+        for desk in self.desks:
+            desk.start()
+        if self.web is not None:
+            self._listen()
+        # what lives until the end need not be looked at by the collector again
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 50)
+
+    def _listen(self) -> None:
+        at = self.settings.web.listen
+        if self.web is None:
+            return
+        try:
+            self.port = self._reactor.listenTCP(at.port, self.web.site(), interface=at.host)
+        except Exception as error:
+            raise CannotStart(f"can't listen on {at.host}:{at.port}: {error}; set [web] listen to a free address") from error
+
+    def _lock_file(self) -> None:
+        """Refuse a second process on one SQLite file: it would take the first one's outbox for abandoned."""
+        url = self.settings.database.url
+        if url.dialect != "sqlite":
+            return
+        path = Path(f"{url.path}.lock")
+        self._lock = path.open("w")
+        try:
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise CannotStart(
+                f"another process serves {url.path}; stop it first, or use PostgreSQL for several processes"
+            ) from error
+
+    @inlineCallbacks
+    def stop(self) -> Any:
+        """End in good order: no more work comes in, what is under way is stored, links are unbound."""
+        if self.port is not None:
+            yield self.port.stopListening()
+        if self.web is not None:
+            self.web.close()
+        self.clock.stop()
+        self.feeder.stop()
+        yield DeferredList([desk.stop() for desk in self.desks])
+        yield self.billing.stop() if self.billing is not None else succeed(None)
+        yield deferToThread(self.ledger.stop)
+        yield self.writer.run(release, self.owner).addErrback(lambda _failure: None)
+        for reader in (self.reader, self.writer):
+            yield deferToThread(reader.stop)
+        if self._lock is not None:
+            self._lock.close()
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

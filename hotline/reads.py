@@ -1,0 +1,151 @@
+"""The web's ports on the house: queries on the reader, commands on the ledger, news of commits, readiness."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any, ParamSpec, TypeVar
+
+from twisted.internet.defer import CancelledError
+
+from hotline.domain.commands import Command
+from hotline.domain.errors import DomainError
+from hotline.ledger import Ledger
+from hotline.storage.queries.outbox import Waiting, figures, waiting, waiting_row
+from hotline.storage.queries.subscriber import subscriber
+from hotline.storage.queries.timeline import timeline
+from hotline.storage.reading import Reader
+from hotline.storage.store import StorageError
+from hotline.web import ports
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class WebQueries:
+    """hotline.web.ports.Queries on a Reader."""
+
+    def __init__(self, reader: Reader) -> None:
+        """Take the reader whose threads run the queries."""
+        self._reader = reader
+
+    async def _run(self, query: Callable[..., T], *args: Any) -> T:
+        try:
+            return await self._reader.run(query, *args)
+        except StorageError as error:
+            raise ports.Unavailable(str(error)) from error
+
+    async def subscriber(self, msisdn: str) -> ports.SubscriberView:
+        """What is known of a subscriber."""
+        known = await self._run(subscriber, str(msisdn))
+        return ports.SubscriberView(
+            msisdn=str(msisdn),
+            subscriptions=[ports.SubscriptionView(each.code, each.state, each.price_fen, each.since) for each in known.services],
+            consents=[
+                ports.ConsentView(each.at, each.code, each.decision, each.words, each.price_fen) for each in known.consents
+            ],
+            cases=[ports.CaseView(case.number, "open", case.opened_at) for case in known.cases],
+        )
+
+    async def timeline(self, msisdn: str, after_id: int = 0, limit: int = 500) -> Sequence[ports.TimelineEvent]:
+        """The first events after an id, oldest first."""
+        entries = await self._run(timeline, str(msisdn), after_id, limit)
+        return [ports.TimelineEvent(each.id, each.at, each.kind, each.cause, each.body) for each in entries]
+
+    async def outbox(
+        self, state: ports.RowState | None, limit: int, channel: ports.Channel | None = None
+    ) -> Sequence[ports.OutboxRow]:
+        """Rows that wait, those that wait longest first."""
+        return [_row(each) for each in await self._run(waiting, state, limit, channel)]
+
+    async def outbox_row(self, row: int) -> ports.OutboxRow | None:
+        """One row, or None."""
+        found = await self._run(waiting_row, row)
+        return _row(found) if found is not None else None
+
+    async def counts(self) -> ports.Counts:
+        """Figures of the whole store."""
+        found = await self._run(figures)
+        oldest = (datetime.now(UTC) - found.oldest_due).total_seconds() if found.oldest_due else 0.0
+        return ports.Counts(found.due, found.dead, max(0.0, oldest), found.events, found.wakes)
+
+
+def _row(row: Waiting) -> ports.OutboxRow:
+    return ports.OutboxRow(
+        id=row.id,
+        stream=row.stream,
+        channel="billing" if row.channel == "billing" else "sms",
+        state="dead" if row.state == "dead" else "due",
+        since=row.since,
+        reason=row.reason,
+        kind=row.kind,
+        body=row.body,
+    )
+
+
+class WebCommands:
+    """hotline.web.ports.Commands on the ledger."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        """Take the ledger."""
+        self._ledger = ledger
+
+    async def execute(self, command: Command) -> object:
+        """Make a command durable. Raises: DomainError, Unavailable."""
+        try:
+            outcome = await self._ledger.execute(command)
+        except CancelledError as error:
+            raise ports.Unavailable("the client went away; the command is carried out all the same") from error
+        if isinstance(outcome.error, DomainError):
+            raise outcome.error
+        if outcome.error is not None:
+            raise ports.Unavailable(str(outcome.error)) from outcome.error
+        return outcome
+
+
+class Changes:
+    """Who wants to hear of commits that touch a stream."""
+
+    def __init__(self) -> None:
+        """Begin with nobody."""
+        self._callbacks: dict[str, list[Callable[[], None]]] = {}
+
+    def subscribe(self, stream: str, callback: Callable[[], None]) -> Callable[[], None]:
+        """Have `callback` called after each commit that touches `stream`; returns what ends that."""
+        wanted = self._callbacks.setdefault(str(stream), [])
+        wanted.append(callback)
+
+        def end() -> None:
+            if callback in wanted:
+                wanted.remove(callback)
+            if not wanted:
+                self._callbacks.pop(str(stream), None)
+
+        return end
+
+    def told(self, streams: Iterable[str]) -> None:
+        """A commit touched these streams."""
+        if self._callbacks:
+            for stream in streams:
+                for callback in tuple(self._callbacks.get(stream, ())):
+                    callback()
+
+
+class WebReadiness:
+    """hotline.web.ports.Readiness: each check is a name and a function that returns "" or what is wrong."""
+
+    def __init__(self, checks: Sequence[tuple[str, Callable[[], str]]], reader: Reader) -> None:
+        """Take the checks that need no database, and the reader for the one that does."""
+        self._checks, self._reader = checks, reader
+
+    async def ready(self) -> Sequence[ports.Check]:
+        """All checks, the database first."""
+        try:
+            await self._reader.run(figures)
+            found = [ports.Check("database", True, "answers")]
+        except StorageError as error:
+            found = [ports.Check("database", False, str(error))]
+        for name, check in self._checks:
+            trouble = check()
+            found.append(ports.Check(name, not trouble, trouble or "ready"))
+        return found
