@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import gc
 import logging
 import os
@@ -10,11 +9,11 @@ import platform
 import secrets
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
-from twisted.internet.defer import Deferred, DeferredList, inlineCallbacks, succeed
+from twisted.internet.defer import Deferred, inlineCallbacks, succeed
 from twisted.internet.threads import deferToThread
 
 from billing_bridge.adapters.books import Books
@@ -23,17 +22,20 @@ from billing_bridge.adapters.simulated import SimulatedBilling
 from billing_bridge.relay import BillingRelay
 from conf.load import load_texts, read_words
 from conf.settings import PACKAGED_TEXTS, Settings
+from hotline.batch import Outcome
+from hotline.binding import Binding
 from hotline.clock import Clock, WakeRow
+from hotline.database import DatabaseTrouble, hold, require_schema
+from hotline.domain.commands import Command
 from hotline.domain.step import Desk
 from hotline.feeding import Feeder
 from hotline.ledger import Ledger, Limits
-from hotline.metrics import Metrics
+from hotline.metrics import Metrics, Tally
 from hotline.reads import Changes, WebCommands, WebQueries, WebReadiness
 from hotline.storage.opening import open_store
 from hotline.storage.queries.leases import release
 from hotline.storage.queries.wakes import Wake, due_wakes
 from hotline.storage.reading import Reader
-from hotline.storage.upgrade import current, head
 from hotline.web.ports import Handset
 from hotline.web.site import Web
 from hotline.web.staff import load_staff_texts
@@ -72,6 +74,7 @@ class App:
         for collector in (ProcessCollector, PlatformCollector, GCCollector):
             collector(registry=self.registry)
         self.metrics = Metrics.on(self.registry)
+        self.tally = Tally(self.metrics)
         self.changes = Changes()
         url = str(settings.database.url)
         self.reader = Reader(url, 4, reactor)
@@ -85,21 +88,21 @@ class App:
         self.feeder = Feeder(
             self.owner, self.reader, self.writer, outbound=self.outbound, billing=self.billing, reactor=reactor
         )
+        self.binding = Binding(
+            self.owner, self.writer, self.desks, self.outbound, reactor, shared=self.settings.database.url.dialect != "sqlite"
+        )
         self._connect()
         self.web = self._make_web(handset)
         self.port: Any = None
+        self.failed = False
 
     # -- making
 
     def _check_schema(self) -> None:
-        url = str(self.settings.database.url)
         try:
-            there, wanted = current(url), head()
-        except Exception as error:  # any driver's own error: the way out is the same
-            raise CannotStart(f"the database {self.settings.database.url!r} can't be reached: {error}") from error
-        if there != wanted:
-            state = "is empty" if there is None else f"is at schema {there}, this program needs {wanted}"
-            raise CannotStart(f"the database {state}; run: shouwen db upgrade --config FILE")
+            require_schema(self.settings.database.url)
+        except DatabaseTrouble as error:
+            raise CannotStart(str(error)) from error
 
     def _make_ledger(self) -> Ledger:
         settings = self.settings
@@ -127,7 +130,7 @@ class App:
             return None
         settings = self.settings
         return Outbound(
-            settings.smsc, self.ledger.insist, self._reactor, valid_s=settings.rules.mt_valid_h * 3600.0, count=self._count_mt
+            settings.smsc, self.ledger.insist, self._reactor, valid_s=settings.rules.mt_valid_h * 3600.0, count=self.tally.add_mt
         )
 
     def _make_desks(self) -> list[SmscDesk]:
@@ -143,9 +146,14 @@ class App:
                 self.ledger.put,
                 seconds=self._reactor.seconds,
                 confirm=self.ledger.confirm,
-                count=self._mo_counter(smsc.name),
+                forget=self.ledger.forget,
+                count=partial(self.tally.add, smsc.name),
             )
-            desks.append(SmscDesk(smsc, inbound, self.outbound, self.ledger.open_link, self._reactor))
+            desks.append(
+                SmscDesk(
+                    smsc, inbound, self.outbound, self.ledger.open_link, self._reactor, close_link=self.ledger.close_link
+                )
+            )
         return desks
 
     def _make_billing(self) -> BillingRelay | None:
@@ -160,7 +168,7 @@ class App:
         )
         return BillingRelay(
             self.simulated_billing,
-            self.ledger.execute,
+            self._made_durable,
             self._reactor,
             concurrent=settings.concurrent,
             first_wait_s=settings.first_wait_s,
@@ -170,6 +178,15 @@ class App:
             give_up_h=settings.give_up_h,
             on_attempt=lambda action, outcome, _seconds: self.metrics.billing.labels(action, outcome).inc(),
         )
+
+    def _made_durable(self, command: Command) -> Deferred[None]:
+        """Put a command to the ledger; unlike the ledger's own answer, this fails when it could not be stored."""
+
+        def stored(outcome: Outcome) -> None:
+            if outcome.error is not None:
+                raise outcome.error
+
+        return self.ledger.execute(command).addCallback(stored)
 
     def _make_web(self, handset: Handset | None) -> Web | None:
         if "web" not in self.roles:
@@ -202,7 +219,13 @@ class App:
         ledger.on_retried = self.feeder.retried
         ledger.on_streams = self.changes.told
         ledger.on_flush = self._flush
+        ledger.on_fatal = self._fail
         ledger.on_commit = self._count_commit
+
+    def _fail(self) -> None:
+        """Nothing can be stored any more: end, so that whoever supervises the process starts it anew."""
+        self.failed = True
+        self._reactor.stop()
 
     def _flush(self) -> None:
         for desk in self.desks:
@@ -216,44 +239,22 @@ class App:
 
     # -- counting
 
-    def _mo_counter(self, smsc: str) -> Callable[[str], None]:
-        counted = {
-            "received": self.metrics.mo_received.labels(smsc).inc,
-            "refused": self.metrics.mo_refused.inc,
-        }
-        receipt = self.metrics.receipts
-
-        def count(what: str) -> None:
-            known = counted.get(what)
-            if known is not None:
-                known()
-            elif what.startswith("receipt:"):
-                receipt.labels(what[8:]).inc()
-
-        return count
-
-    def _count_mt(self, what: str, smsc: str) -> None:
-        if what == "sent":
-            self.metrics.mt_sent.labels(smsc).inc()
-        elif what == "failed":
-            self.metrics.mt_failed.inc()
-
     def _count_commit(self, size: int, seconds: float) -> None:
         self.metrics.batch_size.observe(size)
         self.metrics.commit_seconds.observe(seconds)
+        self.tally.flush()
 
     # -- running
 
     def start(self) -> None:
-        """Begin: store, relays, SMSCs, web, in this order. Raises: CannotStart."""
+        """Begin: web, store, relays, SMSCs, in this order. Raises: CannotStart, with nothing begun."""
         self._lock_file()
+        if self.web is not None:
+            self._listen()  # the port may be taken, so this comes first; nobody is answered before the reactor runs
         self.ledger.start()
         self.feeder.start()
         self.clock.start()
-        for desk in self.desks:
-            desk.start()
-        if self.web is not None:
-            self._listen()
+        self.binding.start()
         # what lives until the end need not be looked at by the collector again
         gc.collect()
         gc.freeze()
@@ -269,18 +270,10 @@ class App:
             raise CannotStart(f"can't listen on {at.host}:{at.port}: {error}; set [web] listen to a free address") from error
 
     def _lock_file(self) -> None:
-        """Refuse a second process on one SQLite file: it would take the first one's outbox for abandoned."""
-        url = self.settings.database.url
-        if url.dialect != "sqlite":
-            return
-        path = Path(f"{url.path}.lock")
-        self._lock = path.open("w")
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise CannotStart(
-                f"another process serves {url.path}; stop it first, or use PostgreSQL for several processes"
-            ) from error
+            self._lock = hold(self.settings.database.url)
+        except DatabaseTrouble as error:
+            raise CannotStart(str(error)) from error
 
     @inlineCallbacks
     def stop(self) -> Any:
@@ -290,8 +283,8 @@ class App:
         if self.web is not None:
             self.web.close()
         self.clock.stop()
-        self.feeder.stop()
-        yield DeferredList([desk.stop() for desk in self.desks])
+        yield self.feeder.stop()
+        yield self.binding.stop()
         yield self.billing.stop() if self.billing is not None else succeed(None)
         yield deferToThread(self.ledger.stop)
         yield self.writer.run(release, self.owner).addErrback(lambda _failure: None)

@@ -14,7 +14,7 @@ from hotline.domain.subscriber import Subscriber
 from hotline.storage.codec import chain_hash, decode_state, encode_event, encode_state, from_us, partition_of, to_us
 from hotline.storage.store import Head, LinkRow, Store, Writes
 
-CACHED_STATES = 4096
+CACHED_STATES = 2048
 """Decided states kept in memory, a few KiB each; beyond it the oldest go."""
 
 
@@ -138,7 +138,7 @@ class Batch:
 
     def decide(self, command: cmd.Command) -> object:
         """Decide one command and add its rows; returns its result."""
-        stream, stride = command.stream, self._partitions
+        stream, stride = str(command.stream), self._partitions  # drivers are slow with subclasses of str
         partition = partition_of(stream, stride)
         seq, digest = self.heads.get(partition) or self._known_heads[partition]
         entry = self._states[stream]

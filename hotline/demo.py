@@ -13,8 +13,9 @@ from msgspec.structs import replace
 from twisted.internet.defer import Deferred, succeed
 
 from conf.load import EXAMPLE, parse
+from conf.problems import BadSettings
 from conf.settings import Settings, TextFiles
-from hotline.app import App
+from hotline.app import App, CannotStart
 from hotline.storage.upgrade import upgrade
 from hotline.web.ports import HandsetText
 from sms.simulator import MoHandle, Mt, Smsc
@@ -62,7 +63,11 @@ class Demo:
         self.smsc = Smsc(reactor, SmscSettings(redeliver_s=1.0))
         self.smsc.faults.change({"receipt_delay_s": 0.8})
         self._smsc_port = self.smsc.listen(reactor)
-        self.settings = self._settings(web)
+        try:
+            self.settings = self._settings(web)
+        except BadSettings:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
         upgrade(str(self.settings.database.url))
         self.app = App(self.settings, reactor, handset=SimulatedHandset(self.smsc))
 
@@ -73,8 +78,12 @@ class Demo:
         return replace(parse(text, self.folder), texts=TextFiles())
 
     def start(self) -> str:
-        """Start everything; returns the page's URL."""
-        self.app.start()
+        """Start everything; returns the page's URL. Raises: CannotStart, and leaves nothing behind then."""
+        try:
+            self.app.start()
+        except CannotStart:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            raise
         at = self.app.port.getHost()
         return f"http://{at.host}:{at.port}/"
 

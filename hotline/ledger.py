@@ -17,6 +17,7 @@ import logging
 import queue
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -37,6 +38,12 @@ log = logging.getLogger(__name__)
 
 _BY_ARRIVAL = (cmd.ReceiveText, cmd.KeepSegment)
 """Commands that are known again by their arrival on a link, not by their id."""
+TELL_EVERY_S = 10.0
+"""A nearly full disk takes one batch and not the next; so often, in seconds, is that logged."""
+PATIENT = frozenset({cmd.NoteAccepted, cmd.NoteBilled, cmd.NoteReceipt, cmd.FireWake, cmd.NoteUnsendable})
+"""Commands that report what has happened; a moment more or less does not matter to whoever sent them."""
+PATIENCE_S = 0.001
+"""How long such commands wait for others."""
 REPEAT_WINDOW_US = 3600 * 1_000_000
 """How long after the last use of a link its SMSC may repeat a text, in microseconds; SMSCs retry within minutes."""
 
@@ -82,6 +89,7 @@ class Ledger:
         self.on_orders: Callable[[list[Queued]], None] = lambda _: None
         self.on_retried: Callable[[], None] = lambda: None
         self.on_streams: Callable[[set[str]], None] = lambda _: None
+        self.on_fatal: Callable[[], None] = lambda: None
         self.on_flush: Callable[[], None] = lambda: None
         self.on_commit: Callable[[int, float], None] = lambda _size, _seconds: None
         self._now, self._in_reactor, self._later = now, in_reactor, later
@@ -93,7 +101,9 @@ class Ledger:
         self._last_us = 0
         self._confirmed: dict[str, int] = {}
         self._confirming: dict[str, int] = {}
+        self._forgotten: deque[Arrival] = deque()
         self._look_again = False
+        self._told_at = self._well_at = -TELL_EVERY_S
         self._thread = threading.Thread(target=self._run, name="ledger", daemon=True)
 
     # -- in the reactor's thread ------------------------------------------------------------------------------
@@ -124,18 +134,24 @@ class Ledger:
         self.put(command, result.callback)
         return result
 
-    def insist(self, command: cmd.Command, delay_s: float = 0.5) -> None:
-        """Queue a command that must not be lost while this process lives: tried again until it can be stored."""
+    def insist(self, command: cmd.Command, then: Callable[[], None], delay_s: float = 0.5) -> None:
+        """Queue a command that must not be lost while this process lives: tried again until it can be stored; `then` follows."""
 
         def done(outcome: Outcome) -> None:
             if isinstance(outcome.error, StorageError):
-                self._later(delay_s, self.insist, command, min(30.0, delay_s * 2))
+                self._later(delay_s, self.insist, command, then, min(30.0, delay_s * 2))
+            else:
+                then()
 
         self.put(command, done)
 
     def confirm(self, link: str, number: int) -> None:
         """Note that the SMSC has our acknowledgements of a link's arrivals up to `number`; stored with the next batch."""
         self._confirmed[link] = number
+
+    def forget(self, arrival: Arrival) -> None:
+        """Note that the SMSC will not repeat this arrival; stored with the next batch."""
+        self._forgotten.append(arrival)
 
     def open_link(self, link: str, smsc: str) -> Deferred[list[Arrival]]:
         """Note a new bind of an SMSC, once all commands before it are durable.
@@ -157,14 +173,26 @@ class Ledger:
             rows.sort(key=lambda row: row[2])
             old = [Arrival(row[0], *each) for row in rows for each in self._links.load(row[0], smsc, row[3]).items()]
             self._links.load(link, smsc)
+            self._links.keep(smsc, {row[0] for row in rows})
             self._in_reactor(result.callback, old)
 
         self._queue.put(work)
         return result
 
+    def close_link(self, link: str) -> None:
+        """Note that a bind has ended; it is forgotten once its texts can't be repeated any longer."""
+        self._queue.put(lambda: self._links.ended(link))
+
     # -- in the writer's thread -------------------------------------------------------------------------------
 
     def _run(self) -> None:
+        try:
+            self._write()
+        except Exception:  # a bug here: a process that can't store must not live on as if it could
+            log.critical("the ledger's thread failed", exc_info=True)
+            self._in_reactor(self.on_fatal)
+
+    def _write(self) -> None:
         stopping = False
         while not stopping:
             batch, work, stopping = self._drain()
@@ -176,22 +204,26 @@ class Ledger:
             self._store.close()
 
     def _drain(self) -> tuple[list[tuple[cmd.Command, Done]], Callable[[], None] | None, bool]:
-        """What is queued: commands up to the first other piece of work, that piece, and whether to stop."""
+        """What is queued: commands up to the first other piece of work, that piece, and whether to stop.
+
+        A commit costs nearly the same for one command as for ten. So commands on whose answer nobody waits (PATIENT) wait
+        a moment for others before they get a commit of their own.
+        """
         batch: list[tuple[cmd.Command, Done]] = []
-        take, most = self._queue.get_nowait, self.limits.batch_max
+        take, most, waited = self._queue.get_nowait, self.limits.batch_max, False
         item = self._queue.get()
-        try:
-            while True:
-                if item is None:
-                    return batch, None, True
-                if not isinstance(item, tuple):
-                    return batch, item, False
-                batch.append(item)
-                if len(batch) >= most:
-                    return batch, None, False
-                item = take()
-        except queue.Empty:
-            return batch, None, False
+        while True:
+            if not isinstance(item, tuple):
+                return batch, item, item is None
+            batch.append(item)
+            if type(item[0]) not in PATIENT:
+                waited = True
+            if len(batch) >= most:
+                return batch, None, False
+            try:
+                item = take() if waited or not self._queue.empty() else self._queue.get(timeout=PATIENCE_S)
+            except queue.Empty:
+                return batch, None, False
 
     def _opened(self) -> Store:
         if self._store is None:
@@ -227,15 +259,19 @@ class Ledger:
 
     def _failed(self, batch: list[tuple[cmd.Command, Done]], error: StorageError) -> Committed:
         self._abandon()
-        if self.trouble != str(error):
+        at = time.monotonic()
+        if self.trouble != str(error) and at > self._told_at + TELL_EVERY_S:
+            self._told_at = at
             log.error("the database can't store: %s; what comes in is refused until it can", error)
         self.trouble = str(error)
         return Committed([(done, Outcome(error)) for _, done in batch])
 
     def _well(self) -> None:
         if self.trouble:
-            log.warning("the database stores again")
             self.trouble = ""
+            if self._told_at > self._well_at:
+                self._well_at = time.monotonic()
+                log.warning("the database stores again")
 
     def _abandon(self) -> None:
         """Forget the open transaction and all states in memory, which may have been changed by it."""
@@ -257,7 +293,7 @@ class Ledger:
         at = self._last_us = max(to_us(self._now()), self._last_us + 1)
         rows = [(command.id, at) for command, _ in batch if command.id and not isinstance(command, _BY_ARRIVAL)]
         seen = store.claim(rows) if rows else set()
-        states.load(store, {command.stream for command, _ in batch})
+        states.load(store, {str(command.stream) for command, _ in batch})
         decisions = Batch(self.desk, states, committed, at=at, partitions=store.partitions, owner=self.owner)
         for command, done in batch:
             committed.outcomes.append((done, self._carry_out(command, decisions, seen)))
@@ -265,6 +301,8 @@ class Ledger:
             link, upto = self._confirmed.popitem()
             self._confirming[link] = upto
             links.confirmed(link, upto)
+        while self._forgotten:
+            links.forgotten(self._forgotten.popleft())
         decisions.finish(links.rows(at))
         store.write(decisions.writes)
         store.commit()
@@ -309,11 +347,18 @@ class Ledger:
             except Exception:  # the edge's fault must not keep others from their answers
                 log.exception("an edge failed to take an outcome")
         if committed.texts:
-            self.on_texts(committed.texts)
+            _hand_on(self.on_texts, committed.texts)
         if committed.orders:
-            self.on_orders(committed.orders)
+            _hand_on(self.on_orders, committed.orders)
         if committed.retried:
-            self.on_retried()
-        self.on_flush()
-        self.on_streams(committed.streams)
-        self.on_commit(committed.size, committed.seconds)
+            _hand_on(self.on_retried)
+        _hand_on(self.on_flush)
+        _hand_on(self.on_streams, committed.streams)
+        _hand_on(self.on_commit, committed.size, committed.seconds)
+
+
+def _hand_on(hook: Callable[..., object], *what: object) -> None:
+    try:
+        hook(*what)
+    except Exception:  # one listener's fault must not keep the news from the others
+        log.exception("what a commit brought could not be handed on")

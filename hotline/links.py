@@ -7,7 +7,7 @@ texts did. An SMSC that has answered anything sent after an acknowledgement has 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import msgspec
 
@@ -33,6 +33,7 @@ class Links:
         self._staged: dict[str, Unconfirmed] = {}
         self._smsc: dict[str, str] = {}
         self._doubtful: dict[str, set[int]] = {}
+        self._ended: set[str] = set()
 
     def load(self, link: str, smsc: str, body: str = "{}") -> Unconfirmed:
         """Take in a link of an SMSC with its stored arrivals; returns them."""
@@ -78,6 +79,11 @@ class Links:
             number: fingerprint for number, fingerprint in staged.items() if number > upto or number in doubtful
         }
 
+    def forgotten(self, arrival: Arrival) -> None:
+        """Stage that the SMSC will not repeat an arrival, perhaps of a link that ended."""
+        if arrival.number in self._kept.get(arrival.link, {}):
+            self._stage(arrival.link).pop(arrival.number, None)
+
     def rows(self, at: int) -> list[LinkRow]:
         """What the staged changes write at time `at`, in microseconds."""
         smsc = self._smsc
@@ -92,9 +98,18 @@ class Links:
         """The staged changes are forgotten."""
         self._staged = {}
 
+    def ended(self, link: str) -> None:
+        """This link has ended; what came over it may still be repeated."""
+        self._ended.add(link)
+
+    def keep(self, smsc: str, links: Collection[str]) -> None:
+        """Forget the ended links of an SMSC that are not among `links`."""
+        self.forget([link for link in self._ended if self._smsc.get(link) in (smsc, None) and link not in links])
+
     def forget(self, links: Iterable[str]) -> None:
         """Links that ended long ago no longer matter."""
         for link in links:
             self._kept.pop(link, None)
             self._smsc.pop(link, None)
+            self._ended.discard(link)
             self._doubtful.pop(link, None)

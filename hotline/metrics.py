@@ -5,6 +5,7 @@ Whoever does the work increments; nothing here is read back by a rule.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
@@ -22,9 +23,8 @@ class Metrics:
         mo_refused: MO texts answered with an error, so that the SMSC brings them again.
         mt_sent: MT parts that the SMSC took, by `smsc`.
         mt_failed: MT texts that became dead letters.
-        receipts: delivery receipts, by `state` (DELIVRD, UNDELIV, …).
-        commands: commands made durable, by `kind` (the command's class).
-        batch_size: commands in one commit of the ledger.
+        receipts: delivery receipts stored, by `state` (DELIVRD, UNDELIV, …; OTHER for an SMSC's own words).
+        batch_size: commands in one commit of the ledger; its sum counts all commands.
         commit_seconds: seconds that one commit of the ledger took.
         billing: answers of billing, by `action` (confirm, cancel, charge, refund) and `outcome`
             (accepted, refused, unreachable, failed).
@@ -35,7 +35,6 @@ class Metrics:
     mt_sent: Counter
     mt_failed: Counter
     receipts: Counter
-    commands: Counter
     batch_size: Histogram
     commit_seconds: Histogram
     billing: Counter
@@ -56,11 +55,42 @@ class Metrics:
             mt_sent=counter("mt_sent", "MT parts taken by the SMSC", "smsc"),
             mt_failed=counter("mt_failed", "MT texts that became dead letters"),
             receipts=counter("receipts", "Delivery receipts", "state"),
-            commands=counter("commands", "Commands made durable", "kind"),
             batch_size=histogram("ledger_batch_size", "Commands in one commit", BATCH_SIZES),
             commit_seconds=histogram("ledger_commit_seconds", "Seconds of one commit", COMMIT_SECONDS),
             billing=counter("billing_orders", "Answers of billing to orders", "action", "outcome"),
         )
+
+
+class Tally:
+    """Counts of what happens to single texts, in plain integers: the counters with their locks are told once a commit."""
+
+    def __init__(self, metrics: Metrics) -> None:
+        """Count for `metrics`."""
+        self._metrics = metrics
+        self._counts: defaultdict[tuple[str, str], int] = defaultdict(int)
+
+    def add(self, smsc: str, what: str) -> None:
+        """Count one MO: received, refused, repeated, or receipt:STATE."""
+        self._counts[what, smsc] += 1
+
+    def add_mt(self, what: str, smsc: str) -> None:
+        """Count one MT: sent, failed or throttled."""
+        self._counts[what, smsc] += 1
+
+    def flush(self) -> None:
+        """Tell the counters."""
+        for (what, smsc), number in self._counts.items():
+            if what == "received":
+                self._metrics.mo_received.labels(smsc).inc(number)
+            elif what == "refused":
+                self._metrics.mo_refused.inc(number)
+            elif what == "sent":
+                self._metrics.mt_sent.labels(smsc).inc(number)
+            elif what == "failed":
+                self._metrics.mt_failed.inc(number)
+            elif what.startswith("receipt:"):
+                self._metrics.receipts.labels(what.removeprefix("receipt:")).inc(number)
+        self._counts.clear()
 
 
 @dataclass(frozen=True, slots=True)

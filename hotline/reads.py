@@ -118,8 +118,8 @@ class Changes:
         def end() -> None:
             if callback in wanted:
                 wanted.remove(callback)
-            if not wanted:
-                self._callbacks.pop(str(stream), None)
+            if not wanted and self._callbacks.get(str(stream)) is wanted:  # not those of who came after
+                del self._callbacks[str(stream)]
 
         return end
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -12,13 +12,16 @@ from twisted.internet.endpoints import HostnameEndpoint, wrapClientTLS
 from twisted.internet.ssl import Certificate, CertificateOptions, optionsForClientTLS, trustRootFromCertificates
 
 from sms.esme import Bind, Link
+from sms.gate import Gate, Token
 from sms.inbound import Inbound
-from sms.outbound import Gate, Outbound, Token
+from sms.outbound import Outbound
 from sms.pdu import BindKind, DataSm, DeliverSm
 from sms.session import Session
+from sms.text.receipts import MESSAGE_TYPE
 
 if TYPE_CHECKING:
     from conf.settings import Smsc
+    from hotline.domain.commands import Arrival
 
 log = logging.getLogger(__name__)
 
@@ -36,12 +39,24 @@ KINDS = {
 class SmscDesk:
     """One SMSC: owner of its links."""
 
-    def __init__(self, smsc: Smsc, inbound: Inbound, outbound: Outbound, open_link: OpenLink, reactor: Any) -> None:
-        """Wire the SMSC's binds; nothing connects before `start`."""
+    def __init__(
+        self,
+        smsc: Smsc,
+        inbound: Inbound,
+        outbound: Outbound,
+        open_link: OpenLink,
+        reactor: Any,
+        *,
+        close_link: Callable[[str], None] = lambda _link: None,
+    ) -> None:
+        """Wire the SMSC's binds; nothing connects before `start`. `close_link` notes the end of what `open_link` noted."""
         self.smsc = smsc
         self._inbound, self._outbound, self._open_link, self._reactor = inbound, outbound, open_link, reactor
         self._gate: Gate = outbound.gates[smsc.name]
+        self._close_link = close_link
         self._links: dict[Link, str] = {}
+        self._bound: set[Link] = set()
+        self._stopping = False
         self.trouble = "not connected yet"
         self.binds = [self._bind(kind) for kind in KINDS[smsc.bind.value]]
 
@@ -79,12 +94,15 @@ class SmscDesk:
         return Link(session, self, f"SMSC {smsc.name}", self._reactor, credentials)
 
     def start(self) -> None:
-        """Connect, and stay connected."""
+        """Connect, and stay connected; also after a `stop`."""
+        self._stopping = False
         for bind in self.binds:
             bind.start()
 
     def stop(self) -> Deferred[Any]:
         """Unbind; fires when all links are gone."""
+        self._stopping = True
+        self._gate.halt()
         return DeferredList([bind.stop() for bind in self.binds])
 
     @property
@@ -99,18 +117,26 @@ class SmscDesk:
         link_id = f"{self.smsc.name}-{time.time_ns():x}"
         self._links[link] = link_id
         opened = self._open_link(link_id, self.smsc.name)
-        return opened.addCallback(lambda unconfirmed: self._inbound.opened(link, link_id, unconfirmed))
+
+        def known(unconfirmed: Iterable[Arrival]) -> None:
+            if link in self._links:  # not lost meanwhile
+                self._inbound.opened(link, link_id, unconfirmed)
+
+        return opened.addCallback(known)
 
     def bound(self, link: Link) -> None:
         """Texts may pass."""
+        self._bound.add(link)
         log.info("SMSC %s: bound as %s", self.smsc.name, link.session.kind.value)
         self.trouble = "" if self.ready else "one of its two binds is down"
-        if link.session.kind is not BindKind.RECEIVER:
+        if link.session.kind is not BindKind.RECEIVER and not self._stopping:
             self._gate.acknowledged = lambda: self._inbound.acknowledged(link)
             self._gate.opened(link)
 
     def delivered(self, link: Link, pdu: DeliverSm | DataSm) -> None:
-        """A text or a receipt."""
+        """A text or a receipt; before a receipt, the answer that it may belong to is noted."""
+        if pdu.esm_class & MESSAGE_TYPE:
+            self._outbound.turn_ended()
         self._inbound.delivered(link, pdu)
 
     def answered(self, link: Link, token: Token, response: Any) -> None:
@@ -131,10 +157,12 @@ class SmscDesk:
         self._inbound.tested(link)
 
     def lost(self, link: Link, unanswered: list[Token], reason: str) -> None:
-        """The link is gone."""
-        self.trouble = reason
-        log.warning("SMSC %s: link lost: %s", self.smsc.name, reason)
-        self._links.pop(link, None)
+        """The link is gone; if it never was bound, `_failed` tells why."""
+        if link in self._bound:
+            self._bound.discard(link)
+            self.trouble = reason
+            log.log(logging.INFO if self._stopping else logging.WARNING, "SMSC %s: link lost: %s", self.smsc.name, reason)
+        self._close_link(self._links.pop(link))
         self._inbound.closed(link)
         self._gate.closed(link, unanswered)
 
@@ -149,7 +177,7 @@ class SmscDesk:
 
     def flush(self) -> None:
         """Write what the last commit brought."""
-        for link in self._links:
+        for link in tuple(self._links):
             link.flush()
 
     def _failed(self, reason: str) -> None:

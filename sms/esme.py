@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from random import random
 from typing import Any, Protocol, cast
 
 from twisted.application.internet import ClientService, backoffPolicy
@@ -44,6 +45,12 @@ log = logging.getLogger(__name__)
 
 TICK_S = 0.5
 """How often deadlines are looked at, in seconds; they are whole seconds and longer."""
+CLOSE_S = 2.0
+"""How long a link may take to end in good order, in seconds."""
+DRAIN_S = 1.0
+"""How much of that may be spent on waiting for the answers to what was submitted."""
+RX_P_APPN = 0x65
+"""ESME_RX_P_APPN: never, do not send it again (SMPP 3.4 §5.1.3)."""
 
 
 class BindFailed(Exception):
@@ -102,7 +109,9 @@ class Link(TwistedProtocol):
         self.on_lost: Callable[[Failure], None] = lambda _reason: None
         self._owner, self._clock, self._credentials = owner, clock, credentials
         self._out: list[bytes] = []
-        self._warned = False
+        self._warned = self._lost = self._leaving = self._produces = False
+        self._leave_by = 0.0
+        self._abortion: Any = None
         self._ticks = LoopingCall(self._tick)
         self._ticks.clock = cast(Any, clock)
         self._reason = ""
@@ -111,27 +120,31 @@ class Link(TwistedProtocol):
 
     def connectionMade(self) -> None:
         """Prepare, then bind."""
-        transport = cast(Any, self.transport)
-        transport.setTcpNoDelay(True)
-        transport.registerProducer(self, True)
-        self._owner.opening(self).addCallbacks(self._bind, self._cannot_open)
+        cast(Any, self.transport).setTcpNoDelay(True)
+        self._owner.opening(self).addCallback(self._bind).addErrback(self._cannot_open)
 
     def dataReceived(self, data: bytes) -> None:
         """Tell what the octets say, then write what they asked for."""
         for event in self.session.receive_data(data, self._clock.seconds()):
-            if type(event) is DeliverSm:
-                self._owner.delivered(self, event)
-            elif type(event) is Answered:
-                self._owner.answered(self, event.token, event.response)
-            else:
-                self._rare(event)
-        self._owner.turn_ended(self)
-        self.flush()
+            try:
+                if type(event) is DeliverSm:
+                    self._owner.delivered(self, event)
+                elif type(event) is Answered:
+                    self._owner.answered(self, event.token, event.response)
+                else:
+                    self._rare(event)
+            except Exception:  # a bug must cost neither the link nor the other events
+                log.exception("%s: %s could not be dealt with", self.name, type(event).__name__)
+                self._refuse(event)
+        self._end_turn()
 
     def connectionLost(self, reason: Failure = Failure(BindFailed("the link was lost"))) -> None:  # noqa: B008 - Twisted's signature
         """Hand back what was never answered."""
+        self._lost = True
         if self._ticks.running:
             self._ticks.stop()
+        if self._abortion is not None and self._abortion.active():
+            self._abortion.cancel()
         self._reason = self._reason or str(reason.value)
         unanswered = self.session.abandon()
         if not self.ready.called:
@@ -166,11 +179,11 @@ class Link(TwistedProtocol):
             else:
                 self._out.append(self.session.deliver_resp(pdu.sequence, status))
         except LocalProtocolError:
-            log.info("%s: the link went before a text could be acknowledged; it will come again", self.name)
+            log.debug("%s: the link went before a text could be acknowledged; it will come again", self.name)
 
     def test_line(self) -> None:
-        """Send an enquire_link now."""
-        if self.session.bound:
+        """Send an enquire_link now, unless one is under way."""
+        if self.session.bound and not self.session.asking:
             self._owner.testing(self)
             self._out.append(self.session.enquire_link(self._clock.seconds()))
 
@@ -185,12 +198,21 @@ class Link(TwistedProtocol):
             out.clear()
 
     def close(self) -> None:
-        """Unbind in good order, or drop a link that is not bound."""
-        if self.session.bound:
+        """Unbind in good order, or drop a link that is not bound; gone in CLOSE_S seconds at most.
+
+        What was submitted is waited for first, DRAIN_S at most: a text whose answer is missed is sent twice.
+        """
+        if not self.session.bound:
+            self._end("closed")
+            return
+        self._leaving, self._leave_by = True, self._clock.seconds() + DRAIN_S
+        self._abort_later()
+        self._leave()
+        self.flush()
+
+    def _leave(self) -> None:
+        if self.session.bound and (not self.session.outstanding or self._clock.seconds() >= self._leave_by):
             self._out.append(self.session.unbind(self._clock.seconds()))
-            self.flush()
-        elif self.transport is not None:
-            cast(Any, self.transport).loseConnection()
 
     def _bind(self, _opened: object) -> None:
         if self.session.closed:
@@ -204,9 +226,26 @@ class Link(TwistedProtocol):
 
     def _tick(self) -> None:
         for event in self.session.tick(self._clock.seconds()):
-            self._rare(event)
-        self._owner.turn_ended(self)
+            try:
+                self._rare(event)
+            except Exception:  # a bug must cost neither the link nor the other events
+                log.exception("%s: %s could not be dealt with", self.name, type(event).__name__)
+                self._refuse(event)
+        self._end_turn()
+
+    def _end_turn(self) -> None:
+        try:
+            self._owner.turn_ended(self)
+        except Exception:  # a bug must not stop the deadlines, nor cost a link with all that is under way
+            log.exception("%s: a turn failed", self.name)
+        if self._leaving:
+            self._leave()
         self.flush()
+
+    def _refuse(self, event: Event) -> None:
+        """A text that meets a bug is refused for good, or it would come for ever."""
+        if isinstance(event, DeliverSm | DataSm):
+            self.acknowledge(event, RX_P_APPN)
 
     def _rare(self, event: Event) -> None:
         if isinstance(event, DataSm):
@@ -220,6 +259,9 @@ class Link(TwistedProtocol):
         elif isinstance(event, SendEnquireLink):
             self.test_line()
         elif isinstance(event, Bound):
+            # not before TLS has shaken hands: while it does, its writes wait for reads
+            cast(Any, self.transport).registerProducer(self, True)
+            self._produces = True
             self._owner.bound(self)
             self.ready.callback(self)
         elif isinstance(event, BindRefused):
@@ -243,13 +285,21 @@ class Link(TwistedProtocol):
     def _end(self, reason: str) -> None:
         self._reason = reason
         self.flush()
-        if self.transport is not None:
-            cast(Any, self.transport).loseConnection()
-            # a peer that no longer reads would keep the connection open for ever
-            self._clock.callLater(5, self._abort)
+        if self.transport is not None and not self._lost:
+            transport = cast(Any, self.transport)
+            if self._produces:
+                self._produces = False
+                transport.unregisterProducer()  # a transport waits for its producer to finish
+            transport.loseConnection()
+            self._abort_later()
+
+    def _abort_later(self) -> None:
+        """A peer that no longer reads would keep the connection open for ever."""
+        if self._abortion is None:
+            self._abortion = self._clock.callLater(CLOSE_S, self._abort)
 
     def _abort(self) -> None:
-        if self.transport is not None and self.session.closed is False:
+        if self.transport is not None and not self._lost:
             cast(Any, self.transport).abortConnection()
 
 
@@ -261,26 +311,43 @@ def _kind(event: Event) -> str:
 class BoundEndpoint:
     """An endpoint whose connections are bound: an attempt that is refused or cut before that has failed like any other."""
 
-    def __init__(self, endpoint: IStreamClientEndpoint, make_link: Callable[[], Link]) -> None:
-        """Wrap `endpoint`; `make_link` makes each connection's protocol. `link` is the newest."""
+    def __init__(self, endpoint: IStreamClientEndpoint, make_link: Callable[[], Link], failed: Callable[[str], None]) -> None:
+        """Wrap `endpoint`; `make_link` makes each connection's protocol, `failed` is told why an attempt failed.
+
+        `link` is the one that is bound; those in `awaited` fire when that has ended.
+        """
         self.link: Link | None = None
+        self.awaited: list[Deferred[None]] = []
         self._endpoint: Any = endpoint
-        self._make_link = make_link
+        self._make_link, self._failed = make_link, failed
 
     def connect(self, protocolFactory: IProtocolFactory) -> Deferred[Any]:  # noqa: N803 - Twisted's name
         """Connect and bind; fires with a protocol of the factory's that stands for the link."""
-        link = self.link = self._make_link()
+        link = self._make_link()
         factory: Any = Factory.forProtocol(lambda: link)
         factory.noisy = False
 
         def bound(_link: Link) -> Any:
-            stand_in: Any = protocolFactory.buildProtocol(cast(Any, None))
+            self.link = link
+            stand_in: Any = cast(Any, protocolFactory).buildProtocol(None)
             stand_in.makeConnection(link.transport)
-            link.on_lost = stand_in.connectionLost
+            link.on_lost = lambda reason: lost(stand_in, reason)
             return stand_in
 
+        def lost(stand_in: Any, reason: Failure) -> None:
+            self.link = None
+            stand_in.connectionLost(reason)
+            awaited, self.awaited = self.awaited, []
+            for each in awaited:
+                each.callback(None)
+
         connecting: Deferred[Any] = self._endpoint.connect(factory)
-        return connecting.addCallback(lambda _: link.ready).addCallback(bound)
+        return connecting.addCallback(lambda _: link.ready).addCallbacks(bound, self._tell)
+
+    def _tell(self, failure: Failure) -> Failure:
+        if not failure.check(CancelledError):
+            self._failed(str(failure.value) or type(failure.value).__name__)
+        return failure
 
 
 class Bind:
@@ -301,32 +368,27 @@ class Bind:
         Args:
             make_link: makes each connection's protocol.
             delays_s: the first and the longest wait between attempts.
-            failed: told why an attempt failed.
+            failed: told why an attempt failed, each time.
         """
         self.name = name
-        self._failed, self._clock = failed, clock
-        self._endpoint = BoundEndpoint(endpoint, make_link)
+        self._endpoint = BoundEndpoint(endpoint, make_link, failed)
         factory: Any = Factory.forProtocol(TwistedProtocol)
         factory.noisy = False
-        policy = backoffPolicy(initialDelay=delays_s[0], maxDelay=delays_s[1], factor=1.6)
+        first_s, most_s = delays_s
+        jitter = lambda: random() * first_s  # noqa: E731, S311 - Twisted's own is up to a second, whatever the delays
+        policy = backoffPolicy(initialDelay=first_s, maxDelay=most_s, factor=1.6, jitter=jitter)
         self._service = ClientService(cast(Any, self._endpoint), factory, retryPolicy=policy, clock=cast(Any, clock))
 
     def start(self) -> None:
         """Begin to connect."""
         self._service.startService()
-        self._watch()
 
-    def _watch(self) -> None:
-        """Have the next failed attempt told; ClientService itself keeps trying in silence."""
-        self._service.whenConnected(failAfterFailures=1).addCallbacks(lambda _link: None, self._attempt_failed)
-
-    def _attempt_failed(self, failure: Failure) -> None:
-        if not failure.check(CancelledError):
-            self._failed(str(failure.value) or type(failure.value).__name__)
-            self._clock.callLater(1, self._watch)
-
-    def stop(self) -> Deferred[None]:
+    def stop(self) -> Deferred[Any]:
         """Unbind, close, and connect no more; fires when the link is gone."""
-        if self._endpoint.link is not None:
-            self._endpoint.link.close()
-        return self._service.stopService()
+        link = self._endpoint.link
+        if link is None:
+            return self._service.stopService()
+        gone: Deferred[None] = Deferred()
+        self._endpoint.awaited.append(gone)
+        link.close()
+        return gone.addCallback(lambda _: self._service.stopService())

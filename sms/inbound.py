@@ -4,26 +4,35 @@ Theory of operation. Every text that comes over a link gets an arrival number. I
 shown that it has our acknowledgement, by answering something written after it. When a link is lost, or we are
 killed, its unconfirmed texts are the ones that the SMSC may send again; one of the same fingerprint on a later
 link is then that text, not a new one. On one link, a text counts as repeated when it carries the sequence number
-of an earlier one, or when we were so slow to acknowledge that the SMSC's own timer may have run out.
+of an earlier one, or when we were so slow to acknowledge that the SMSC's own timer may have run out; a part of a long
+text always does, for no two texts share a reference within minutes.
+
+A text that is repeated while its first copy is still being stored waits for that: on the same link both are acknowledged
+then, on a later one the ledger is asked as for any other. Most texts are one command. Where one needs several (a long
+text, a possible repetition), the later texts of its subscriber wait until its last command is queued, for the order.
+
+A subscriber may also send the same words again. So an unconfirmed text is not waited for any longer once the same
+sender's next text has come, for SMSCs keep a sender's texts in order, nor an hour after the link began.
 """
 
 from __future__ import annotations
 
 import contextlib
 import logging
-from collections import OrderedDict, deque
+from collections import deque
 from collections.abc import Callable, Iterable
-from hashlib import blake2b
 from typing import TYPE_CHECKING, Any
 
 from hotline.domain import commands as cmd
 from hotline.domain.commands import Arrival
 from hotline.domain.errors import BadMsisdn
-from hotline.domain.meaning import Meaning
-from hotline.domain.msisdn import msisdn
+from hotline.domain.meaning import Meaning, Unknown
+from hotline.domain.msisdn import mask, msisdn
+from hotline.storage.store import StorageError
+from sms.arrivals import SLOW_S, Arrivals, Repeatable, Taking, fingerprint
 from sms.pdu import DataSm, DeliverSm
 from sms.text import encodings, receipts
-from sms.text.segments import join, part_of, text_octets
+from sms.text.segments import Part, join, part_of, text_octets
 
 if TYPE_CHECKING:
     from conf.settings import Smsc
@@ -31,57 +40,18 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+LONGEST_ADDRESS = 20
+"""Characters of an address that an answer can come from (SMPP 3.4 §5.2.8)."""
 RX_T_APPN = 0x64
 """ESME_RX_T_APPN: not now, send it again (SMPP 3.4 §5.1.3)."""
 RX_P_APPN = 0x65
 """ESME_RX_P_APPN: never, do not send it again."""
-SLOW_S = 3.0
-"""An acknowledgement later than this may have come after the SMSC's own timer ran out, so that it sends the text again."""
-REMEMBERED = 512
-"""Texts of one link whose sequence numbers are remembered; windows are smaller."""
 ASK_AFTER = 200
 """Unconfirmed acknowledgements after which the line is tested, so that the list of them stays short."""
+UNCONFIRMED_MAX, UNCONFIRMED_KEPT = 2000, 1000
+"""An SMSC that answers no test has what it was sent so many texts ago: no window is as large."""
 
 Put = Callable[[cmd.Command, Callable[[Any], None]], None]
-
-
-class Arrivals:
-    """The texts that came over one link: their numbers, and up to where the SMSC has our acknowledgements."""
-
-    __slots__ = ("_early", "acknowledged", "asked", "by_sequence", "confirmed", "count", "link")
-
-    def __init__(self, link: str) -> None:
-        """Begin with the first arrival, number 1."""
-        self.link = link
-        self.count = self.acknowledged = self.confirmed = self.asked = 0
-        self._early: set[int] = set()
-        self.by_sequence: OrderedDict[int, Arrival] = OrderedDict()
-
-    def next(self, sequence: int, fingerprint: int) -> Arrival:
-        """Number an arrival."""
-        self.count += 1
-        arrival = Arrival(self.link, self.count, fingerprint)
-        self.by_sequence[sequence] = arrival
-        if len(self.by_sequence) > REMEMBERED:
-            self.by_sequence.popitem(last=False)
-        return arrival
-
-    def answered(self, number: int) -> None:
-        """Note that arrival `number` has been answered; `acknowledged` is up to where all have been."""
-        if number != self.acknowledged + 1:
-            self._early.add(number)
-            return
-        self.acknowledged = number
-        while self._early and self.acknowledged + 1 in self._early:
-            self.acknowledged += 1
-            self._early.discard(self.acknowledged)
-
-
-def fingerprint(pdu: DeliverSm | DataSm) -> int:
-    """What is the same whenever a text is repeated: sender, recipient, octets, and the place among its parts."""
-    tlvs = repr(sorted(pdu.tlvs.items())) if pdu.tlvs else ""
-    head = f"{pdu.source}\0{pdu.dest}\0{pdu.esm_class}\0{pdu.data_coding}\0{tlvs}\0"
-    return int.from_bytes(blake2b(head.encode() + pdu.payload, digest_size=8).digest(), "big") >> 1
 
 
 class Inbound:
@@ -95,6 +65,7 @@ class Inbound:
         *,
         seconds: Callable[[], float],
         confirm: Callable[[str, int], None],
+        forget: Callable[[Arrival], None] = lambda _arrival: None,
         count: Callable[[str], None] = lambda _what: None,
     ) -> None:
         """Wire the MO side.
@@ -105,12 +76,15 @@ class Inbound:
             put: the ledger's inlet.
             seconds: a clock that never goes back.
             confirm: told up to which arrival a link's acknowledgements have reached the SMSC.
-            count: told each of: received, refused, repeated, receipt.
+            forget: told which stored arrivals of earlier links will not be repeated.
+            count: told each of: received, refused, repeated, and receipt:STATE.
         """
         self.smsc = smsc
         self._read, self._put, self._seconds, self._confirm, self._count = read, put, seconds, confirm, count
         self._links: dict[Link, Arrivals] = {}
-        self._repeatable: dict[int, deque[Arrival]] = {}
+        self._repeatable = Repeatable(seconds, forget)
+        self._orphans: dict[int, list[Taking]] = {}
+        self._waiting: dict[str, deque[Taking]] = {}
 
     # -- links come and go
 
@@ -118,14 +92,15 @@ class Inbound:
         """A link begins; `unconfirmed` are arrivals of earlier links that the SMSC may repeat."""
         self._links[link] = Arrivals(link_id)
         live = {arrivals.link for arrivals in self._links.values()}
-        self._repeatable.clear()
         for arrival in unconfirmed:
             if arrival.link not in live:
-                self._may_repeat(arrival)
+                self._repeatable.add(arrival)
 
     def closed(self, link: Link) -> None:
-        """A link has ended."""
-        self._links.pop(link, None)
+        """A link has ended; what it brought and is not answered yet may come again over the next one."""
+        arrivals = self._links.pop(link, None)
+        for taking in arrivals.open.values() if arrivals is not None else ():
+            self._orphans.setdefault(taking.arrival.fingerprint, []).append(taking)
 
     def heard_back(self, link: Link, upto: int) -> None:
         """The SMSC has all our acknowledgements of this link up to arrival `upto`."""
@@ -144,68 +119,86 @@ class Inbound:
         arrivals = self._links.get(link)
         if arrivals is None or arrivals.acknowledged - arrivals.confirmed < ASK_AFTER:
             return False
-        return arrivals.asked == 0
+        if arrivals.acknowledged - arrivals.confirmed > UNCONFIRMED_MAX:
+            self.heard_back(link, arrivals.acknowledged - UNCONFIRMED_KEPT)
+        return True
 
     def testing(self, link: Link) -> None:
         """The line is being tested: the answer will confirm what is acknowledged by now."""
         arrivals = self._links.get(link)
-        if arrivals is not None and not arrivals.asked:
+        if arrivals is not None:
             arrivals.asked = arrivals.acknowledged
 
     def tested(self, link: Link) -> None:
         """The line's test was answered."""
         arrivals = self._links.get(link)
         if arrivals is not None:
-            upto, arrivals.asked = arrivals.asked, 0
-            self.heard_back(link, upto)
+            self.heard_back(link, arrivals.asked)
 
     # -- texts and receipts
 
     def delivered(self, link: Link, pdu: DeliverSm | DataSm) -> None:
         """Take a text or a receipt."""
-        if pdu.esm_class & receipts.MESSAGE_TYPE or pdu.tlvs:
-            receipt = receipts.receipt_of(pdu)
-            if receipt is not None:
-                self._receipt(link, pdu, receipt)
-                return
+        part = None
+        if pdu.esm_class or pdu.tlvs:
+            if pdu.esm_class & receipts.MESSAGE_TYPE or pdu.tlvs:
+                receipt = receipts.receipt_of(pdu)
+                if receipt is not None:
+                    self._receipt(link, pdu, receipt)
+                    return
+            part = _part(pdu)
         arrivals = self._links[link]
         mark = fingerprint(pdu)
+        now = self._seconds()
+        copy = arrivals.copied(pdu, mark, now) if arrivals.open else None
+        if part is not None and copy is None:
+            copy = arrivals.parts.get(mark)
+        if copy is not None:
+            self._copied(arrivals, copy, pdu)
+            return
         first = self._repeated(arrivals, pdu, mark)
         arrival = arrivals.next(pdu.sequence, mark)
-        started = self._seconds()
-
-        def done(outcome: Any) -> None:
-            self._answer(link, pdu, arrival, outcome, started)
-
+        taking = arrivals.open[arrival.number] = Taking(self._answer, link, pdu, part, arrival, now)
         self._count("received")
-        if first is None:
-            self._take(pdu, arrival, done)
+        if first is None and part is None and not self._waiting and not self._orphans:
+            self._text(taking, text_octets(pdu), "")
             return
+        taking.first = first
+        if part is not None:
+            arrivals.remember_part(taking)
+        orphan = self._orphan(mark)
+        if orphan is not None:
+            orphan.heir, taking.heir_of = taking, orphan
+        self._in_turn(taking)
 
-        def asked(outcome: Any) -> None:
-            if outcome.repeated or outcome.error is not None:
-                self._count("repeated")
-                done(outcome)
-            else:
-                self._take(pdu, arrival, done)
-
-        self._put(cmd.NoteRepeat(stream=self._stream(pdu)[0], first=first, again=arrival), asked)
+    def _copied(self, arrivals: Arrivals, taking: Taking, pdu: DeliverSm | DataSm) -> None:
+        """Another copy on the same link: answered with the first, or at once if that is stored."""
+        self._count("repeated")
+        arrivals.by_sequence[pdu.sequence] = taking.arrival
+        if taking.arrival.number in arrivals.open:
+            taking.also += (pdu,)
+            taking.heard = self._seconds()
+        else:
+            taking.link.acknowledge(pdu)
 
     def _repeated(self, arrivals: Arrivals, pdu: DeliverSm | DataSm, mark: int) -> Arrival | None:
-        """The arrival that this PDU repeats, if it repeats one."""
+        """The arrival that this PDU may repeat, if there is one."""
         same = arrivals.by_sequence.get(pdu.sequence)
         if same is not None and same.fingerprint == mark:
             return same
-        waiting = self._repeatable.get(mark)
-        if not waiting:
+        if not self._repeatable:
             return None
-        first = waiting.popleft()
-        if not waiting:
-            del self._repeatable[mark]
+        first = self._repeatable.take(mark)
+        if first is None and mark not in self._orphans:
+            self._repeatable.passed(mark)
         return first
 
-    def _may_repeat(self, arrival: Arrival) -> None:
-        self._repeatable.setdefault(arrival.fingerprint, deque(maxlen=64)).append(arrival)
+    def _orphan(self, mark: int) -> Taking | None:
+        """A text in progress, of a link that has gone, of which no copy has come yet."""
+        for taking in self._orphans.get(mark, ()):
+            if taking.heir is None:
+                return taking
+        return None
 
     def _stream(self, pdu: DeliverSm | DataSm) -> tuple[str, bool]:
         """Whose text it is, and whether he can be answered."""
@@ -214,15 +207,59 @@ class Inbound:
         except BadMsisdn:
             return f"alpha:{pdu.source[:20]}", False
 
-    def _take(self, pdu: DeliverSm | DataSm, arrival: Arrival, done: Callable[[Any], None]) -> None:
-        part = part_of(pdu)
-        if part is None or part.total == 1:
-            self._text(pdu, arrival, part.payload if part else text_octets(pdu), "", done)
+    # -- one after the other
+
+    def _in_turn(self, taking: Taking) -> None:
+        """Take a text after those of the same subscriber that came before it."""
+        stream = self._stream(taking.pdu)[0]
+        queue = self._waiting.get(stream)
+        if queue is not None:
+            queue.append(taking)
             return
-        stream, _ = self._stream(pdu)
+        if taking.first is not None or taking.heir_of is not None or taking.part is not None:
+            self._waiting[stream] = deque()
+            taking.holds = True
+        if taking.heir_of is not None:
+            taking.parked = True
+        elif taking.first is not None:
+            self._ask(taking, taking.first)
+        else:
+            self._take(taking)
+
+    def _release(self, taking: Taking) -> None:
+        """The last command of a text is queued: the later ones of its subscriber follow."""
+        if taking.holds:
+            taking.holds = False
+            for each in self._waiting.pop(self._stream(taking.pdu)[0]):
+                self._in_turn(each)
+
+    def _ask(self, taking: Taking, first: Arrival) -> None:
+        """Ask the ledger whether `first` is stored; if it is, this is the same text again."""
+        taking.first = first
+
+        def asked(outcome: Any) -> None:
+            if outcome.error is not None:
+                taking.done(outcome)
+            elif outcome.repeated:
+                self._count("repeated")
+                taking.done(outcome)
+            else:
+                taking.first = self._repeatable.take(first.fingerprint)
+                if taking.first is None:
+                    self._take(taking)
+                else:
+                    self._ask(taking, taking.first)
+
+        self._put(cmd.NoteRepeat(stream=self._stream(taking.pdu)[0], first=first, again=taking.arrival), asked)
+
+    def _take(self, taking: Taking) -> None:
+        part, pdu, arrival = taking.part, taking.pdu, taking.arrival
+        if part is None:
+            self._text(taking, text_octets(pdu), "")
+            return
         key = f"{self.smsc.name}/{pdu.dest}/{part.reference}/{part.total}"
         keep = cmd.KeepSegment(
-            stream=stream,
+            stream=self._stream(pdu)[0],
             id=f"{arrival.link}:{arrival.number}",
             key=key,
             part=part.number,
@@ -234,49 +271,102 @@ class Inbound:
 
         def kept(outcome: Any) -> None:
             if outcome.error is None and outcome.result is not None:
-                self._text(pdu, arrival, join(outcome.result), key, done)
+                taking.whole = join(outcome.result), key
+                self._text(taking, *taking.whole)
             else:
-                done(outcome)
+                taking.done(outcome)
 
         self._put(keep, kept)
 
-    def _text(
-        self, pdu: DeliverSm | DataSm, arrival: Arrival, octets: bytes, segments: str, done: Callable[[Any], None]
-    ) -> None:
-        smsc = self.smsc
+    def _text(self, taking: Taking, octets: bytes, segments: str) -> None:
+        smsc, pdu, arrival = self.smsc, taking.pdu, taking.arrival
         text = encodings.decode(octets, pdu.data_coding, default=smsc.default_alphabet, national=smsc.national)
         stream, answerable = self._stream(pdu)
         command = cmd.ReceiveText(
             stream=stream,
             id=f"{arrival.link}:{arrival.number}",
             text=text,
-            meaning=self._read(text),
+            meaning=self._meaning(text) if not taking.plain else Unknown(),
             smsc=smsc.name,
-            number=pdu.dest,
+            number=pdu.dest if len(pdu.dest) <= LONGEST_ADDRESS else smsc.service_number,
             arrival=arrival,
             segments=segments,
             answerable=answerable,
         )
-        self._put(command, done)
+        self._put(command, taking.done)
+        if taking.holds:
+            self._release(taking)
 
-    def _answer(self, link: Link, pdu: DeliverSm | DataSm, arrival: Arrival, outcome: Any, started: float) -> None:
+    def _meaning(self, text: str) -> Meaning:
+        try:
+            return self._read(text)
+        except Exception:  # a text that the grammar can't read is answered like any that means nothing
+            log.exception("the grammar failed")
+            return Unknown()
+
+    # -- answers
+
+    def _answer(self, taking: Taking, outcome: Any) -> None:
         """Acknowledge what is durable; refuse what is not, and know it again when it comes again."""
-        arrivals = self._links.get(link)
-        if outcome.error is None:
-            link.acknowledge(pdu)
-            if self._seconds() - started > SLOW_S:
-                self._may_repeat(arrival)
+        error = outcome.error
+        if error is None:
+            status = 0
+        elif isinstance(error, StorageError):
+            status = RX_T_APPN
+        elif not taking.plain:
+            self._without_meaning(taking)
+            return
         else:
-            self._count("refused")
-            self._may_repeat(arrival)
-            link.acknowledge(pdu, RX_T_APPN)
+            log.error("a text from %s can't be processed; it is refused for good", mask(taking.pdu.source))
+            status = RX_P_APPN
+        link = taking.link
+        link.acknowledge(taking.pdu, status)
+        for pdu in taking.also:
+            link.acknowledge(pdu, status)
+        arrivals = self._links.get(link)
+        if status:
+            self._refused(taking, arrivals)
+        elif arrivals is None or self._seconds() - taking.heard > SLOW_S:
+            self._repeatable.add(taking.arrival)
         if arrivals is not None:
-            arrivals.answered(arrival.number)
+            arrivals.answered(taking.arrival.number)
+        else:
+            self._orphan_done(taking)
+        if taking.holds:
+            self._release(taking)
+
+    def _without_meaning(self, taking: Taking) -> None:
+        """What a text means could not be carried out: once more as one that means nothing, so that it does not come for ever."""
+        taking.plain = True
+        octets, segments = taking.whole or (taking.part.payload if taking.part else text_octets(taking.pdu), "")
+        self._text(taking, octets, segments)
+
+    def _refused(self, taking: Taking, arrivals: Arrivals | None) -> None:
+        """Not stored, or not known to be: both this arrival and the one that it may repeat are asked about the next time."""
+        self._count("refused")
+        self._repeatable.add(taking.arrival)
+        if taking.first is not None:
+            self._repeatable.add(taking.first)
+        if arrivals is not None:
+            arrivals.parts.pop(taking.arrival.fingerprint, None)
+            for pdu in (taking.pdu, *taking.also):
+                arrivals.by_sequence.pop(pdu.sequence, None)
+
+    def _orphan_done(self, taking: Taking) -> None:
+        """A text whose link has gone is done with: its copy on a later link goes on."""
+        mark, heir = taking.arrival.fingerprint, taking.heir
+        orphans = [each for each in self._orphans.pop(mark, ()) if each is not taking]
+        if orphans:
+            self._orphans[mark] = orphans
+        if heir is None:
+            return
+        heir.heir_of, heir.first = None, taking.arrival
+        if heir.parked:
+            self._ask(heir, taking.arrival)
 
     def _receipt(self, link: Link, pdu: DeliverSm | DataSm, receipt: receipts.DeliveryReceipt) -> None:
-        self._count("receipt")
         stream, answerable = self._stream(pdu)
-        if not answerable or pdu.source == self.smsc.service_number:  # some SMSCs leave the addresses as submitted
+        if not answerable or self._is_ours(pdu.source):  # some SMSCs leave the addresses as submitted
             with contextlib.suppress(BadMsisdn):
                 stream = msisdn(pdu.dest, self.smsc.country, pdu.dest_ton == 1)
         note = cmd.NoteReceipt(
@@ -286,4 +376,22 @@ class Inbound:
             state=receipt.state.value if receipt.state else (receipt.stat or "UNKNOWN"),
             error=receipt.error,
         )
-        self._put(note, lambda outcome: link.acknowledge(pdu, 0 if outcome.error is None else RX_T_APPN))
+
+        def noted(outcome: Any) -> None:
+            error = outcome.error
+            if error is None:
+                self._count(f"receipt:{receipt.state.value if receipt.state else 'OTHER'}")
+            link.acknowledge(pdu, 0 if error is None else RX_T_APPN if isinstance(error, StorageError) else RX_P_APPN)
+
+        self._put(note, noted)
+
+    def _is_ours(self, address: str) -> bool:
+        """Whether an address is our service number, as it is, in international form, or with digits after it."""
+        number = self.smsc.service_number
+        return address.startswith(number) or address.lstrip("+0").startswith(self.smsc.country + number)
+
+
+def _part(pdu: DeliverSm | DataSm) -> Part | None:
+    """The place of a PDU in a text of several parts."""
+    part = part_of(pdu)
+    return part if part is not None and part.total > 1 else None

@@ -20,13 +20,13 @@ from hotline.domain import commands as cmd
 from hotline.domain.events import MtQueued
 from hotline.domain.msisdn import mask
 from sms.errors import LocalProtocolError, TextTooLong
-from sms.pdu import SubmitSm, SubmitSmResp
+from sms.gate import Gate, Mt, Token
+from sms.pdu import SubmitSmResp
 from sms.status import StatusClass, class_of, words
-from sms.text.segments import Segment, split
+from sms.text.segments import split
 
 if TYPE_CHECKING:
     from conf.settings import Smsc
-    from sms.esme import Link
 
 log = logging.getLogger(__name__)
 
@@ -34,171 +34,6 @@ RTHROTTLED, RMSGQFUL = 0x58, 0x14
 """The SMSC wants less, from everybody (SMPP 3.4 §5.1.3)."""
 HELD_MAX = 20_000
 """Rows held in memory; beyond it they stay in the outbox until there is room."""
-PAUSE_FIRST_S, PAUSE_MAX_S = 0.1, 20.0
-"""How long a throttled gate waits before it tries again; doubled each time, back to the first after an acceptance."""
-RETRY_FIRST_S, RETRY_MAX_S = 1.0, 300.0
-"""How long a single text waits that was refused for now; doubled each time."""
-
-
-class Mt:
-    """One text on its way out.
-
-    Attributes:
-        row: id of its outbox row, and of its MtQueued event.
-        todo: parts still to be submitted, the next one last.
-        open: parts submitted and not answered.
-        taken: part number to the SMSC's message id, not yet noted.
-    """
-
-    __slots__ = ("event", "lane", "open", "queued_at", "row", "segments", "stream", "taken", "todo", "tries")
-
-    def __init__(self, row: int, stream: str, event: MtQueued, queued_at: float) -> None:
-        """Take a row as it stands in the outbox; `queued_at` in seconds of the gate's clock."""
-        self.row, self.stream, self.event, self.queued_at = row, stream, event, queued_at
-        self.segments: list[Segment] = []
-        self.todo: list[int] = []
-        self.open = 0
-        self.tries = 0
-        self.taken: dict[int, str] = {}
-        self.lane: deque[Mt] | None = None
-
-
-class Token:
-    """What a submit_sm is known by: its text and part, and up to where its link's acknowledgements had been written."""
-
-    __slots__ = ("acknowledged", "mt", "part")
-
-    def __init__(self, mt: Mt, part: int, acknowledged: int) -> None:
-        """Mark part `part` (1..) of a text."""
-        self.mt, self.part, self.acknowledged = mt, part, acknowledged
-
-
-class Gate:
-    """The way out through one SMSC: its links, its window, its rate."""
-
-    def __init__(self, smsc: Smsc, outbound: Outbound, clock: Any) -> None:
-        """Wire a gate without a link."""
-        self.smsc = smsc
-        self.ready: deque[Mt] = deque()
-        self.link: Link | None = None
-        self.acknowledged: Callable[[], int] = lambda: 0
-        self._outbound, self._clock = outbound, clock
-        self._pause_s = PAUSE_FIRST_S
-        self._paused_until = 0.0
-        self._allowance = 0.0
-        self._filled_at = 0.0
-        self._timer: Any = None
-
-    def opened(self, link: Link) -> None:
-        """The SMSC takes texts over this link from now on."""
-        self.link = link
-        self._paused_until = 0.0
-        self.pump()
-
-    def closed(self, link: Link, unanswered: Iterable[Token]) -> None:
-        """The link is gone; what was not answered is sent again over the next one."""
-        if self.link is link:
-            self.link = None
-        for token in reversed(list(unanswered)):
-            self.again(token)
-
-    def pump(self) -> None:
-        """Submit what window, rate and pauses allow."""
-        link = self.link
-        if link is None or not self.ready or self._clock.seconds() < self._paused_until:
-            return
-        room = link.session.room
-        if self.smsc.rate_per_s:
-            room = min(room, self._allowed())
-        submitted = 0
-        while self.ready and submitted < room:
-            mt = self.ready[0]
-            if not self._outbound.prepare(mt, self):
-                continue
-            while mt.todo and submitted < room:
-                self._submit(link, mt)
-                submitted += 1
-            if not mt.todo:
-                self.ready.popleft()
-        if self.smsc.rate_per_s:
-            self._allowance -= submitted
-            if self.ready:
-                self._look_again(1 / self.smsc.rate_per_s)
-
-    def _allowed(self) -> int:
-        """Texts that the rate allows now: a bucket that holds a tenth of a second's worth, at least one."""
-        now, rate = self._clock.seconds(), self.smsc.rate_per_s
-        full = max(1.0, rate / 10)
-        self._allowance = min(full, self._allowance + (now - self._filled_at) * rate)
-        self._filled_at = now
-        return int(self._allowance + 1e-9)
-
-    def _submit(self, link: Link, mt: Mt) -> None:
-        part = mt.todo.pop()
-        segment, smsc, event = mt.segments[part - 1], self.smsc, mt.event
-        pdu = SubmitSm(
-            sequence=0,
-            source_ton=smsc.source_ton,
-            source_npi=smsc.source_npi,
-            source=event.number or smsc.service_number,
-            dest_ton=smsc.dest_ton,
-            dest_npi=smsc.dest_npi,
-            dest=mt.stream,
-            esm_class=segment.esm_class,
-            data_coding=segment.data_coding,
-            payload=segment.payload,
-            tlvs=segment.tlvs,
-            registered_delivery=1 if smsc.receipts else 0,
-        )
-        link.submit(pdu, Token(mt, part, self.acknowledged()))
-        mt.open += 1
-
-    def again(self, token: Token, *, front: bool = True) -> None:
-        """A part must be submitted again."""
-        mt = token.mt
-        mt.open -= 1
-        if token.part not in mt.todo:
-            mt.todo.append(token.part)
-            mt.todo.sort(reverse=True)
-        if mt not in self.ready:
-            if front:
-                self.ready.appendleft(mt)
-            else:
-                self.ready.append(mt)
-
-    def again_later(self, token: Token) -> None:
-        """A part that the SMSC refused for now, for a reason of this text's own, waits without keeping others."""
-        mt = token.mt
-        mt.open -= 1
-        mt.todo = sorted({*mt.todo, token.part}, reverse=True)
-        mt.tries += 1
-        if mt in self.ready:
-            self.ready.remove(mt)
-        self._clock.callLater(min(RETRY_MAX_S, RETRY_FIRST_S * 2 ** (mt.tries - 1)), self._back, mt)
-
-    def _back(self, mt: Mt) -> None:
-        if mt not in self.ready:
-            self.ready.append(mt)
-        self._woken()
-
-    def throttled(self) -> None:
-        """The SMSC wants less: wait, longer each time."""
-        self._paused_until = self._clock.seconds() + self._pause_s
-        self._look_again(self._pause_s)
-        self._pause_s = min(PAUSE_MAX_S, self._pause_s * 2)
-
-    def took(self) -> None:
-        """The SMSC took something: the next pause is short again."""
-        self._pause_s = PAUSE_FIRST_S
-
-    def _look_again(self, seconds: float) -> None:
-        if self._timer is None or not self._timer.active():
-            self._timer = self._clock.callLater(seconds, self._woken)
-
-    def _woken(self) -> None:
-        self.pump()
-        if self.link is not None:
-            self.link.flush()
 
 
 class Outbound:
@@ -207,7 +42,7 @@ class Outbound:
     def __init__(
         self,
         smscs: Iterable[Smsc],
-        note: Callable[[cmd.Command], None],
+        note: Callable[[cmd.Command, Callable[[], None]], None],
         clock: Any,
         *,
         valid_s: float,
@@ -217,7 +52,7 @@ class Outbound:
 
         Args:
             smscs: settings of all SMSCs; the first is the default.
-            note: takes commands that must not be lost (`Ledger.insist`).
+            note: takes commands that must not be lost, and what to call when they are durable (`Ledger.insist`).
             clock: the reactor's clock.
             valid_s: seconds after which an unsent text becomes a dead letter.
             count: told each of sent, failed, throttled with the SMSC's name.
@@ -227,9 +62,12 @@ class Outbound:
         self._lanes: dict[str, deque[Mt]] = {}
         self._held: set[int] = set()
         self._took: list[Mt] = []
+        self._foreign: set[int] = set()
+        self._noting: set[int] = set()  # rows done with, which the outbox has until that is durable
         self._gone: set[int] | None = None
-        self.behind = False
-        """Rows wait in the outbox that are not held here."""
+        self._meanwhile: list[tuple[int, str, MtQueued]] = []
+        self.behind = True
+        """Rows wait in the outbox that are not held here, as perhaps at the start."""
 
     def held(self) -> int:
         """Rows held in memory."""
@@ -239,28 +77,74 @@ class Outbound:
         """The rows that are held."""
         return frozenset(self._held)
 
+    def holds(self, mt: Mt) -> bool:
+        """Whether a text is still to be sent."""
+        return mt.lane is not None
+
     def watch(self) -> set[int]:
-        """A set that collects the rows done with from now on: what is being read from the outbox may be older."""
-        self._gone = set()
+        """The outbox is about to be read: what is offered meanwhile waits, for it may be newer.
+
+        Returns: a set of the rows done with, which also collects those done with from now on; what is read may be older.
+        """
+        self._gone = set(self._noting)
+        self._meanwhile.clear()
         return self._gone
 
-    def wants_rows(self) -> bool:
-        """Whether rows left in the outbox should be offered now."""
-        return self.behind and len(self._held) < HELD_MAX // 2
+    def not_read(self) -> None:
+        """The outbox could not be read: what was offered meanwhile is read with the rest, the next time."""
+        if self._gone is not None:
+            self._gone, self.behind = None, True
+            self._meanwhile.clear()
+
+    def grant(self, smsc: str, granted: bool) -> None:
+        """Whether this process may use an SMSC, whose texts otherwise are another's to send; call it while no link is bound."""
+        gate = self.gates[smsc]
+        gate.granted = granted
+        if granted:
+            self.behind = True
+            return
+        for mt in [mt for lane in self._lanes.values() for mt in lane if self.gate_of(mt) is gate]:
+            self._foreign.add(mt.row)
+            self._drop(mt)
+        gate.ready.clear()
+
+    def foreign(self) -> list[int]:
+        """Rows held by this process that are another's to send; they are forgotten here."""
+        rows, self._foreign = sorted(self._foreign), set()
+        return rows
+
+    def disowned(self) -> None:
+        """Others may have taken this process for dead and its rows with it: those not begun are read anew."""
+        for mt in [mt for lane in self._lanes.values() for mt in lane if not mt.open and not mt.got]:
+            self._drop(mt)
+        for gate in self.gates.values():
+            gate.forget_dropped()
+        self.behind = True
+
+    def _drop(self, mt: Mt) -> None:
+        self._held.discard(mt.row)
+        self._next(mt)
+
+    def has_room(self) -> bool:
+        """Whether rows of the outbox may be brought now."""
+        return bool(self.gates) and len(self._held) < HELD_MAX // 2
 
     def offer(self, rows: Iterable[tuple[int, str, MtQueued]]) -> None:
         """Take newly committed rows, unless some were left in the outbox: then these wait there, too, for the order."""
-        if not self.gates:
-            self.behind = True
+        if self._gone is not None:
+            self._meanwhile.extend(rows)
             return
+        self._offer(rows)
+        self.pump()
+
+    def _offer(self, rows: Iterable[tuple[int, str, MtQueued]]) -> None:
         for row, stream, event in rows:
             if row in self._held:
                 continue
-            if self.behind or len(self._held) >= HELD_MAX:
+            if self.behind or len(self._held) >= HELD_MAX or not self.gates:
                 self.behind = True
                 return
             self._hold(row, stream, event, {}, self._clock.seconds())
-        self.pump()
 
     def restore(self, rows: Iterable[tuple[int, str, MtQueued, dict[int, str], float]], *, more: bool) -> None:
         """Take rows read from the outbox, oldest first.
@@ -268,21 +152,27 @@ class Outbound:
         Each is id, stream, event, the parts that the SMSC has, and the seconds that it has waited; `more` says that the
         outbox holds still more.
         """
-        for row, stream, event, taken, waited_s in rows:
+        for row, stream, event, taken, waited_s in rows if self.gates else ():
             if row not in self._held:
                 self._hold(row, stream, event, taken, self._clock.seconds() - waited_s)
         self.behind = more
         self._gone = None
+        meanwhile, self._meanwhile = self._meanwhile, []
+        self._offer(meanwhile)
         self.pump()
 
     def _hold(self, row: int, stream: str, event: MtQueued, taken: dict[int, str], queued_at: float) -> None:
         mt = Mt(row, stream, event, queued_at)
-        mt.todo = [-part for part in taken]  # negative: what `prepare` leaves out
+        gate = self.gate_of(mt)
+        if not gate.granted:
+            self._foreign.add(row)
+            return
+        mt.got.update(taken)
         self._held.add(row)
         lane = self._lanes.get(stream)
         if lane is None:
             lane = self._lanes[stream] = deque((mt,))
-            self.gate_of(mt).ready.append(mt)
+            gate.ready.append(mt)
         else:
             lane.append(mt)
         mt.lane = lane
@@ -299,6 +189,9 @@ class Outbound:
 
     def prepare(self, mt: Mt, gate: Gate) -> bool:
         """Cut a text into parts before its first submit; False when it is none to send and has left the gate."""
+        if mt.lane is None:  # a late answer ended it
+            gate.ready.popleft()
+            return False
         if self._clock.seconds() - mt.queued_at > self._valid_s and not mt.open:
             gate.ready.popleft()
             self._fail(mt, f"not taken by the SMSC within {self._valid_s / 3600:g} h")
@@ -306,7 +199,6 @@ class Outbound:
         if mt.segments:
             return True
         smsc = gate.smsc
-        taken = {-part for part in mt.todo}
         try:
             mt.segments = split(
                 mt.event.text, reference=mt.event.reference, method=smsc.long_texts, default=smsc.default_alphabet
@@ -315,26 +207,27 @@ class Outbound:
             gate.ready.popleft()
             self._fail(mt, str(error))
             return False
-        mt.todo = [part for part in range(len(mt.segments), 0, -1) if part not in taken]
+        mt.todo = [part for part in range(len(mt.segments), 0, -1) if part not in mt.got]
         if not mt.todo:
             gate.ready.popleft()
-            self._leave(mt)
+            self._note_accepted(mt, {}, done=True)
             return False
         return True
 
     def answered(self, gate: Gate, token: Token, response: Any) -> None:
         """The SMSC has answered a part."""
         mt, status = token.mt, response.status
-        if mt.row not in self._held:
+        in_time = token.close()
+        if mt.lane is None or token.part in mt.got:
             return
         if status == 0 and isinstance(response, SubmitSmResp):
             self._accepted(gate, mt, token.part, response.message_id)
             return
-        kind = class_of(status)
-        if kind is StatusClass.PERMANENT:
-            mt.open -= 1
+        if not in_time:  # it is being sent again, and that answer counts
+            return
+        if class_of(status) is StatusClass.PERMANENT:
             self._fail(mt, f"refused by the SMSC: {words(status)}")
-            if mt in gate.ready:
+            if mt.todo and mt in gate.ready:
                 gate.ready.remove(mt)
             return
         self._count("throttled", gate.smsc.name)
@@ -346,18 +239,20 @@ class Outbound:
 
     def _accepted(self, gate: Gate, mt: Mt, part: int, message_id: str) -> None:
         gate.took()
-        mt.open -= 1
         if part in mt.todo:  # a late answer to a part that was to be sent again
             mt.todo.remove(part)
-            mt.open += 1
+        mt.got.add(part)
         if not mt.taken:
             self._took.append(mt)
         mt.taken[part] = message_id
 
     def late(self, gate: Gate, token: Token) -> None:
-        """A part's answer is missing: it is sent again, for nobody knows whether the SMSC has it."""
-        if token.mt.row in self._held:
-            gate.again(token)
+        """A part's answer is missing: it is sent again, for nobody knows whether the SMSC has it.
+
+        Later each time: an SMSC that takes texts and never answers must not flood a subscriber with one of them.
+        """
+        if token.mt.lane is not None:
+            gate.again_later(token)
 
     def turn_ended(self) -> None:
         """Note what the SMSC took in this turn, one command a text."""
@@ -366,28 +261,35 @@ class Outbound:
         took, self._took = self._took, []
         for mt in took:
             taken, mt.taken = mt.taken, {}
-            done = not mt.todo and not mt.open
-            gate = self.gate_of(mt)
-            self._note(
-                cmd.NoteAccepted(
-                    stream=mt.stream, mt=mt.row, parts=taken, done=done, smsc=gate.smsc.name, receipt=gate.smsc.receipts
-                )
-            )
-            self._count("sent", gate.smsc.name)
-            if done:
-                self._leave(mt)
+            self._note_accepted(mt, taken, done=len(mt.got) == len(mt.segments))
+
+    def _note_accepted(self, mt: Mt, taken: dict[int, str], *, done: bool) -> None:
+        smsc = self.gate_of(mt).smsc
+        for _ in taken:
+            self._count("sent", smsc.name)
+        note = cmd.NoteAccepted(stream=mt.stream, mt=mt.row, parts=taken, done=done, smsc=smsc.name, receipt=smsc.receipts)
+        self._note(note, self._leave(mt) if done else _nothing)
 
     def _fail(self, mt: Mt, reason: str) -> None:
         log.warning("a text to %s can't be sent: %s; it is in the dead-letter list", mask(mt.stream), reason)
+        if mt.taken:
+            self.turn_ended()
         self._count("failed", self.gate_of(mt).smsc.name)
-        self._note(cmd.NoteUnsendable(stream=mt.stream, mt=mt.row, reason=reason))
-        self._leave(mt)
+        self._note(cmd.NoteUnsendable(stream=mt.stream, mt=mt.row, reason=reason), self._leave(mt))
 
-    def _leave(self, mt: Mt) -> None:
-        """A text is done with; the next of its subscriber is ready."""
-        self._held.discard(mt.row)
+    unsendable = _fail
+
+    def _leave(self, mt: Mt) -> Callable[[], None]:
+        """A text is done with; the next of its subscriber is ready. Returns what to call when that is durable."""
+        row = mt.row
+        self._held.discard(row)
+        self._noting.add(row)
         if self._gone is not None:
-            self._gone.add(mt.row)
+            self._gone.add(row)
+        self._next(mt)
+        return lambda: self._noting.discard(row)
+
+    def _next(self, mt: Mt) -> None:
         lane = mt.lane
         if lane is None:
             return
@@ -399,3 +301,7 @@ class Outbound:
         elif was_first:
             gate = self.gate_of(lane[0])
             gate.ready.append(lane[0])
+
+
+def _nothing() -> None:
+    """A text is not done with yet."""

@@ -168,6 +168,11 @@ class Session:
         return self.state is State.CLOSED
 
     @property
+    def asking(self) -> bool:
+        """Whether an enquire_link of ours waits for its answer."""
+        return any(question.command is Command.ENQUIRE_LINK for question in self._questions.values())
+
+    @property
     def outstanding(self) -> int:
         """Requests with a token that wait for their answers."""
         return len(self._waiting)
@@ -188,6 +193,8 @@ class Session:
 
     def next_deadline(self) -> float | None:
         """When `tick` must be called next, in the time given to the other methods; None when nothing is waited for."""
+        if self.closed:
+            return None
         times = [question.deadline for question in self._questions.values()]
         times += [at for at in (self._pending.first_deadline(), self._enquire_at) if at is not None]
         return min(times, default=None)
@@ -290,8 +297,10 @@ class Session:
         return events
 
     def tick(self, now: float) -> list[Event]:
-        """Tell what the time has brought; call it at `next_deadline` or any other time."""
+        """Tell what the time has brought; call it at `next_deadline` or any other time. Nothing comes once CLOSED."""
         events: list[Event] = []
+        if self.closed:
+            return events
         for sequence, question in list(self._questions.items()):
             if question.deadline > now:
                 continue

@@ -13,7 +13,8 @@ from hotline.domain import commands as cmd
 from hotline.domain import events as ev
 from hotline.domain.catalogue import Fee, Service
 from hotline.domain.money import yuan
-from hotline.domain.ordering import bill, name_of
+from hotline.domain.msisdn import answerable
+from hotline.domain.ordering import bill, name_of, priced
 from hotline.domain.step import Step
 from hotline.domain.subscriber import ACTIVE, OFFERED, Order
 
@@ -42,7 +43,7 @@ def _refused(step: Step, order: Order, command: cmd.NoteBilled, *, awaited: bool
     if awaited:
         step.text(f"refused_{reason}", step.record(ev.OrderRefused(code, reason)), name=name_of(step, code), code=code)
     elif order.action == "charge" and held is not None and held.state == ACTIVE:
-        step.text("charge_refused", name=name_of(step, code), code=code, price=yuan(held.price_fen))
+        step.text("charge_refused", **priced(step, code, held.price_fen))
 
 
 def _activate(step: Step, code: str, price_fen: int, command: cmd.NoteBilled) -> None:
@@ -116,7 +117,10 @@ def _segments_late(step: Step, command: cmd.FireWake) -> None:
     waiting = step.state.waiting.get(command.subject)
     if waiting is not None and waiting.event == command.of:
         dropped = step.record(ev.SegmentsDropped(command.subject, "late"))
-        step.text("segments_lost", dropped)
+        if answerable(step.stream):
+            step.text("segments_lost", dropped)
+        else:
+            step.record(ev.AnswerWithheld("not_a_subscriber"), dropped)
 
 
 def _remind(step: Step, service: Service, command: cmd.FireWake) -> None:

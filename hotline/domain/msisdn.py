@@ -16,6 +16,11 @@ class Msisdn(str):
         return f"Msisdn({mask(self)})"
 
 
+def answerable(stream: str) -> bool:
+    """Whether a stream is a subscriber's, so that texts reach him; senders with a name instead of a number have `alpha:…`."""
+    return not stream.startswith("alpha:")
+
+
 def mask(number: str) -> str:
     """Hide the middle of a number: "8613812345678" -> "86138****5678"; shorter ones keep their last two."""
     if len(number) < 8:
@@ -23,7 +28,7 @@ def mask(number: str) -> str:
     return number[:-8][:5] + "****" + number[-4:]
 
 
-@lru_cache(maxsize=65536)
+@lru_cache(maxsize=4096)
 def msisdn(address: str, country: str = "86", international: bool = False) -> Msisdn:
     """Bring an address as a network or a person writes it to E.164 digits.
 

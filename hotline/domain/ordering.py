@@ -14,6 +14,7 @@ from hotline.domain.money import yuan
 from hotline.domain.step import Step
 from hotline.domain.subscriber import ACTIVATING, ACTIVE, HELD, OFFERED, WITHDRAWN, Subscription
 
+UNIT_TEXT = {Fee.MONTHLY: "unit_monthly", Fee.PER_USE: "unit_per_use"}
 OFFER_TEXT = {Fee.MONTHLY: "offer_monthly", Fee.PER_USE: "offer_per_use", Fee.FREE: "offer_free"}
 
 
@@ -23,14 +24,31 @@ def name_of(step: Step, code: str) -> str:
     return service.name.of(step.state.lang) if service else code
 
 
+def priced(step: Step, code: str, price_fen: int) -> dict[str, str]:
+    """What a text that names a price says of a service: name, code, price, and its unit, which holds the period."""
+    service = step.desk.catalogue.get(code)
+    key = UNIT_TEXT.get(service.fee, "unit_other") if service else "unit_other"
+    unit = step.desk.texts.item(step.state.lang, key)
+    return {"name": name_of(step, code), "code": code, "price": yuan(price_fen), "unit": unit}
+
+
+def _say_active(step: Step, code: str, price_fen: int) -> None:
+    if price_fen:
+        step.text("already_active", **priced(step, code, price_fen))
+    else:
+        step.text("already_active_free", name=name_of(step, code), code=code)
+
+
 def order(step: Step, code: str, *, channel: str = "sms", by: str = "") -> None:
     """Offer a service, or say that it is already there."""
     service = step.desk.catalogue.service(code)
     price = service.price_at(step.now, step.desk.zone)
     held = step.state.subscriptions.get(code)
-    if held is not None and held.state in HELD:
-        key = "already_active" if held.state == ACTIVE else "already_activating"
-        step.text(key, name=name_of(step, code), code=code, price=yuan(held.price_fen))
+    if held is not None and held.state == ACTIVE:
+        _say_active(step, code, held.price_fen)
+        return
+    if held is not None and held.state == ACTIVATING:
+        step.text("already_activating", name=name_of(step, code), code=code)
         return
     if held is not None and _open(step, held) and held.price_fen == price:
         _send_offer(step, service, price, held.event)
@@ -81,10 +99,13 @@ def confirm(step: Step, code: str | None, words: str) -> None:
 
 
 def _offer_items(step: Step, offers: list[str]) -> str:
-    texts, lang, held = step.desk.texts, step.state.lang, step.state.subscriptions
-    return "".join(
-        texts.item(lang, "confirm_item", name=name_of(step, code), code=code, price=yuan(held[code].price_fen)) for code in offers
-    )
+    return "".join(_offer_item(step, code, step.state.subscriptions[code].price_fen) for code in offers)
+
+
+def _offer_item(step: Step, code: str, price_fen: int) -> str:
+    if price_fen:
+        return step.desk.texts.item(step.state.lang, "confirm_item", **priced(step, code, price_fen))
+    return step.desk.texts.item(step.state.lang, "confirm_item_free", name=name_of(step, code), code=code)
 
 
 def _explain_no_offer(step: Step, code: str | None) -> None:
@@ -95,7 +116,7 @@ def _explain_no_offer(step: Step, code: str | None) -> None:
     if code is None or entry is None:
         step.text("nothing_to_confirm")
     elif entry.state == ACTIVE:
-        step.text("already_active", name=name_of(step, code), code=code, price=yuan(entry.price_fen))
+        _say_active(step, code, entry.price_fen)
     elif entry.state == ACTIVATING:
         step.text("already_activating", name=name_of(step, code), code=code)
     elif entry.state in (OFFERED, WITHDRAWN):
@@ -117,8 +138,7 @@ def _accept(step: Step, code: str, words: str) -> None:
     if price != held.price_fen:
         step.record(ev.OfferWithdrawn(code, "price_changed"))
         offer = _make_offer(step, service, price)
-        name = service.name.of(step.state.lang)
-        step.text("offer_repriced", offer, name=name, code=code, price=yuan(price), old_price=yuan(held.price_fen))
+        step.text("offer_repriced", offer, old_price=yuan(held.price_fen), **priced(step, code, price))
         return
     consent = step.record(ev.ConsentGiven(code, price, words, held.event))
     bill(step, "confirm", code, price, consent)
@@ -166,12 +186,8 @@ def _cancel_unnamed(step: Step, words: str) -> None:
     offers = open_offers(step)
     if not codes and len(offers) == 1:
         cancel(step, offers[0], words)
-    elif not codes and not offers:
-        step.text("nothing_to_cancel")
     elif not codes:
-        for code in offers:
-            step.record(ev.OfferWithdrawn(code, "cancelled"))
-        step.text("nothing_to_cancel")
+        cancel_all(step, words)
     elif len(codes) == 1:
         cancel(step, codes[0], words)
     else:
@@ -199,13 +215,16 @@ def end(step: Step, code: str, words: str, channel: str = "sms", by: str = "") -
 def cancel_all(step: Step, words: str) -> None:
     """End everything that is held and withdraw everything that is offered."""
     codes, offers = held_codes(step), open_offers(step)
-    for code in offers:
-        step.record(ev.OfferWithdrawn(code, "cancelled"))
-    if not codes:
+    if not codes and not offers:
         step.text("nothing_to_cancel")
         return
-    comma = "、" if step.state.lang == "zh" else ", "
-    names = comma.join(name_of(step, code) for code in codes)
+    if not codes and len(offers) == 1:
+        cancel(step, offers[0], words)
+        return
+    for code in offers:
+        step.record(ev.OfferWithdrawn(code, "cancelled"))
     for code in codes:
         end(step, code, words)
-    step.text("cancelled_all", count=len(codes), names=names)
+    comma = "、" if step.state.lang == "zh" else ", "
+    names = comma.join(name_of(step, code) for code in (*codes, *offers))
+    step.text("cancelled_all", count=len(codes) + len(offers), names=names)

@@ -8,12 +8,12 @@ import contextlib
 def same_message(submitted: str, receipted: str) -> bool:
     """Whether the id of a submit_sm_resp and the id of a receipt name one message.
 
-    Equal in another case, with leading zeros, or one decimal and the other hexadecimal. An empty id names none.
+    Equal in another case, with "0x" or zeros in front, or one decimal and the other hexadecimal. An empty id names none.
     """
     a, b = submitted.strip().lower(), receipted.strip().lower()
     if not a or not b:
         return False
-    a, b = a.lstrip("0"), b.lstrip("0")
+    a, b = a.removeprefix("0x").lstrip("0"), b.removeprefix("0x").lstrip("0")
     return a == b or not _numbers(a).isdisjoint(_numbers(b))
 
 

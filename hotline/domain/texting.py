@@ -10,15 +10,12 @@ from hotline.domain import commands as cmd
 from hotline.domain import events as ev
 from hotline.domain import meaning as m
 from hotline.domain import ordering
-from hotline.domain.money import yuan
 from hotline.domain.step import Step
 from hotline.domain.subscriber import complaint_digest, recent
 
 
 def receive(step: Step, command: cmd.ReceiveText) -> None:
-    """Note the text and answer it; one whose parts are gone has been received before."""
-    if command.segments and command.segments not in step.state.waiting:
-        return
+    """Note the text and answer it."""
     step.begin(ev.TextReceived(command.text, command.meaning, command.smsc, command.number, command.segments), command.id)
     if not command.answerable:
         step.record(ev.AnswerWithheld("not_a_subscriber"))
@@ -56,10 +53,10 @@ def _list(step: Step, _meaning: m.ListServices, _text: str) -> None:
 
 
 def _list_item(step: Step, code: str) -> str:
-    price = step.state.subscriptions[code].price_fen
-    key = "list_item" if price else "list_item_free"
-    name = ordering.name_of(step, code)
-    return step.desk.texts.item(step.state.lang, key, name=name, code=code, price=yuan(price))
+    texts, lang, price = step.desk.texts, step.state.lang, step.state.subscriptions[code].price_fen
+    if price:
+        return texts.item(lang, "list_item", **ordering.priced(step, code, price))
+    return texts.item(lang, "list_item_free", name=ordering.name_of(step, code), code=code)
 
 
 def _complain(step: Step, meaning: m.Complain, _text: str) -> None:

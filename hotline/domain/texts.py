@@ -13,17 +13,19 @@ PLACEHOLDERS: dict[str, frozenset[str]] = {
     "offer_monthly": frozenset({"name", "code", "price", "hours"}),
     "offer_per_use": frozenset({"name", "code", "price", "hours"}),
     "offer_free": frozenset({"name", "code", "hours"}),
-    "offer_repriced": frozenset({"name", "code", "price", "old_price"}),
+    "offer_repriced": frozenset({"name", "code", "price", "old_price", "unit"}),
     "offer_expired": frozenset({"name", "code"}),
     "offer_refused": frozenset({"name", "code"}),
     "nothing_to_confirm": frozenset(),
     "confirm_which": frozenset({"items"}),
-    "confirm_item": frozenset({"name", "code", "price"}),
+    "confirm_item": frozenset({"name", "code", "price", "unit"}),
+    "confirm_item_free": frozenset({"name", "code"}),
     "order_slow": frozenset({"name", "code"}),
     "activated_monthly": frozenset({"name", "code", "price", "first_charge"}),
     "activated_per_use": frozenset({"name", "code", "price"}),
     "activated_free": frozenset({"name", "code"}),
-    "already_active": frozenset({"name", "code", "price"}),
+    "already_active": frozenset({"name", "code", "price", "unit"}),
+    "already_active_free": frozenset({"name", "code"}),
     "already_activating": frozenset({"name", "code"}),
     "refused_no_credit": frozenset({"name", "code"}),
     "refused_blocked": frozenset({"name", "code"}),
@@ -40,7 +42,7 @@ PLACEHOLDERS: dict[str, frozenset[str]] = {
     "cancel_item": frozenset({"index", "name", "code"}),
     "choice_unknown": frozenset({"count"}),
     "list": frozenset({"count", "items"}),
-    "list_item": frozenset({"name", "code", "price"}),
+    "list_item": frozenset({"name", "code", "price", "unit"}),
     "list_item_free": frozenset({"name", "code"}),
     "list_empty": frozenset(),
     "complaint_received": frozenset({"case", "days"}),
@@ -53,9 +55,11 @@ PLACEHOLDERS: dict[str, frozenset[str]] = {
     "ask_either": frozenset(),
     "help": frozenset(),
     "reminder": frozenset({"name", "code", "price", "first_charge"}),
-    "charged": frozenset({"name", "code", "price", "period"}),
-    "charge_refused": frozenset({"name", "code", "price"}),
+    "charge_refused": frozenset({"name", "code", "price", "unit"}),
     "segments_lost": frozenset(),
+    "unit_monthly": frozenset(),
+    "unit_per_use": frozenset(),
+    "unit_other": frozenset(),
 }
 """Every text by its key, with the placeholders that it may use beside COMMON."""
 
@@ -63,18 +67,23 @@ REQUIRED: dict[str, frozenset[str]] = {
     "offer_monthly": frozenset({"name", "code", "price"}),
     "offer_per_use": frozenset({"name", "code", "price"}),
     "offer_free": frozenset({"name", "code"}),
-    "offer_repriced": frozenset({"name", "code", "price"}),
+    "offer_repriced": frozenset({"name", "code", "price", "unit"}),
+    "already_active": frozenset({"price", "unit"}),
     "confirm_which": frozenset({"items"}),
+    "confirm_item": frozenset({"name", "code", "price", "unit"}),
     "cancel_which": frozenset({"items"}),
     "cancel_item": frozenset({"index", "name"}),
     "cancelled": frozenset({"name"}),
     "list": frozenset({"items"}),
+    "list_item": frozenset({"name", "price", "unit"}),
+    "charge_refused": frozenset({"price", "unit"}),
     "complaint_received": frozenset({"case"}),
     "reminder": frozenset({"name", "price", "code"}),
 }
 """Placeholders without which a text would keep from the subscriber what he must be told.
 
-Source: MII notice of 20 Apr 2004 (an offer names service, price, period and how to cancel).
+Source: MII notice of 20 Apr 2004 (an offer names service, price, period and how to cancel). `{unit}` is the currency
+with the period, "元/月": a price is never named without it.
 """
 
 LANGS = ("zh", "en")
@@ -94,12 +103,16 @@ class Texts:
     def __init__(self, by_lang: Mapping[str, Mapping[str, str]]) -> None:
         """Take templates by language and key.
 
+        Line breaks around a text are left out; items of a list keep what parts them from the next.
+
         Raises: BadTexts naming every missing key, unknown key, and missing or mis-spelt placeholder.
         """
         problems = [line for lang in LANGS for line in _problems(lang, by_lang.get(lang, {}))]
         if problems:
             raise BadTexts(problems)
-        self._templates = {(lang, key): text.strip() for lang in LANGS for key, text in by_lang[lang].items()}
+        self._templates = {
+            (lang, key): text if "_item" in key else text.strip("\r\n") for lang in LANGS for key, text in by_lang[lang].items()
+        }
 
     def render(self, lang: str, key: str, **words: str | int) -> str:
         """The text `key` in `lang` ("zh" or "en") with its placeholders filled."""

@@ -11,7 +11,6 @@ import sqlalchemy as sa
 from sqlalchemy import event
 from sqlalchemy.pool import NullPool, QueuePool
 
-from hotline.storage.postgresql import PostgresStore
 from hotline.storage.sqlite import SqliteStore
 from hotline.storage.store import Store
 
@@ -27,6 +26,8 @@ def open_store(url: str) -> Store:
     parsed = sa.make_url(url)
     if parsed.get_backend_name() == "sqlite":
         return SqliteStore(parsed.database or "")
+    from hotline.storage.postgresql import PostgresStore  # its driver takes 9 MiB
+
     return PostgresStore(parsed.set(drivername="postgresql").render_as_string(hide_password=False))
 
 

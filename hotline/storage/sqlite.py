@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
+from itertools import chain
 from typing import Any
 
 import sqlalchemy as sa
@@ -15,29 +16,71 @@ from hotline.storage import schema as s
 from hotline.storage.store import CommandRow, Head, LinkRow, StorageError, Writes
 
 _DIALECT = sqlite.dialect(paramstyle="qmark")
-CHUNK = 500
-"""Values in one IN list; older SQLite libraries take 999 parameters at most."""
 
 
 def _sql(statement: Executable) -> str:
     return str(statement.compile(dialect=_DIALECT))  # type: ignore[attr-defined]
 
 
-def _insert(table: sa.Table) -> str:
-    return _sql(sa.insert(table).values({column.name: sa.bindparam(column.name) for column in table.columns}))
+MOST_ROWS = 32
+"""Rows of one statement at most; statements for each number up to it stay prepared."""
 
 
-_EVENT = _insert(s.event)
-_STATE = _insert(s.state) + " ON CONFLICT (stream) DO UPDATE SET body = excluded.body"
-_COMMAND = _insert(s.command) + " ON CONFLICT (id) DO NOTHING"
-_OUTBOX = _insert(s.outbox)
-_WAKE = _insert(s.wake)
-_DONE = _sql(sa.delete(s.outbox).where(s.outbox.c.id == sa.bindparam("row")))
+class _Rows:
+    """An insert of many rows by few statements.
+
+    The driver lets go of Python's lock for each statement it runs, and may get it back only when the reactor's thread
+    has to wait: one statement for 32 rows costs one such wait, not 32.
+    """
+
+    def __init__(self, table: sa.Table, tail: str = "") -> None:
+        columns = [column.name for column in table.columns]
+        row = f"({','.join('?' * len(columns))})"
+        head = f"INSERT INTO {table.name} ({','.join(columns)}) VALUES "  # noqa: S608 - our own tables
+        self._sql = [head + ",".join([row] * number) + tail for number in range(1, MOST_ROWS + 1)]
+
+    def run(self, cursor: sqlite3.Cursor, rows: list[Any]) -> None:
+        for at in range(0, len(rows), MOST_ROWS):
+            part = rows[at : at + MOST_ROWS]
+            cursor.execute(self._sql[len(part) - 1], tuple(chain.from_iterable(part)))
+
+
+_EVENT = _Rows(s.event)
+_STATE = _Rows(s.state, " ON CONFLICT (stream) DO UPDATE SET body = excluded.body")
+_COMMAND = _Rows(s.command, " ON CONFLICT (id) DO NOTHING")
+_OUTBOX = _Rows(s.outbox)
+_WAKE = _Rows(s.wake)
+_LINK = _Rows(s.link, " ON CONFLICT (id) DO UPDATE SET used_at = excluded.used_at, arrivals = excluded.arrivals")
+_INSERTS: tuple[tuple[str, _Rows], ...] = (
+    ("events", _EVENT),
+    ("states", _STATE),
+    ("queued", _OUTBOX),
+    ("wakes", _WAKE),
+    ("links", _LINK),
+)
+_MARKS = [",".join("?" * number) for number in range(MOST_ROWS + 1)]
+_DONE = "DELETE FROM outbox WHERE id IN"
 _CHANGED = "UPDATE outbox SET state=?1, reason=?2, owner=?3, since=?4 WHERE id=?5 AND state<>?1"
 _WOKEN = "DELETE FROM wake WHERE due=? AND id=?"
 _HEAD = "UPDATE chain SET seq=?, hash=? WHERE partition=?"
 _LINKS = _sql(sa.select(s.link))
-_LINK = _insert(s.link) + " ON CONFLICT (id) DO UPDATE SET used_at = excluded.used_at, arrivals = excluded.arrivals"
+
+
+class _Storing:
+    """Turns the driver's errors into StorageError; a class, for a generator would cost more than the statements in it."""
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: SqliteStore) -> None:
+        self._store = store
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _kind: object, error: BaseException | None, _trace: object) -> None:
+        if isinstance(error, sqlite3.Error) and not isinstance(error, sqlite3.IntegrityError):
+            self._store.lost = True  # the file may have been replaced, or its file system mounted anew
+            raise StorageError(f"{error} (SQLite)") from error
 
 
 class SqliteStore:
@@ -52,21 +95,14 @@ class SqliteStore:
         """
         self.lost = False
         with self._storing():
-            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=wait_s, cached_statements=256)
-            for pragma in ("journal_mode=wal", "synchronous=full", "cache_size=-16000", "wal_autocheckpoint=2000"):
+            self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=wait_s, cached_statements=512)
+            for pragma in ("journal_mode=wal", "synchronous=full", "cache_size=-8000", "wal_autocheckpoint=2000"):
                 self._db.execute(f"pragma {pragma}")
             self._cursor = self._db.cursor()
             self.partitions = int(self._cursor.execute("SELECT count(*) FROM chain").fetchone()[0])
 
-    @contextlib.contextmanager
-    def _storing(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.IntegrityError:
-            raise
-        except sqlite3.Error as error:
-            self.lost = True  # the file may have been replaced, or its file system mounted anew
-            raise StorageError(f"{error} (SQLite)") from error
+    def _storing(self) -> _Storing:
+        return _Storing(self)
 
     def begin(self) -> None:
         """Open the batch's transaction; waits for another writer."""
@@ -77,7 +113,7 @@ class SqliteStore:
         """Note the commands' ids; returns those that were there before."""
         with self._storing():
             before = {row[0] for row in self._in("SELECT id FROM command WHERE id IN", [row[0] for row in commands])}
-            self._cursor.executemany(_COMMAND, commands)
+            _COMMAND.run(self._cursor, commands)
             return before
 
     def heads(self, partitions: Collection[int]) -> Mapping[int, Head]:
@@ -91,30 +127,26 @@ class SqliteStore:
         with self._storing():
             return dict(self._in("SELECT stream, body FROM state WHERE stream IN", streams))
 
-    def _in(self, select: str, values: list[str]) -> list[Any]:
+    def _in(self, statement: str, values: list[Any]) -> list[Any]:
+        """Run a statement that ends in IN for these values, by few statements of few sizes, and fetch all rows."""
         rows: list[Any] = []
-        for start in range(0, len(values), CHUNK):
-            part = values[start : start + CHUNK]
-            rows += self._cursor.execute(f"{select} ({','.join('?' * len(part))})", part).fetchall()
+        for at in range(0, len(values), MOST_ROWS):
+            part = values[at : at + MOST_ROWS]
+            rows += self._cursor.execute(f"{statement} ({_MARKS[len(part)]})", part).fetchall()
         return rows
 
     def write(self, writes: Writes) -> None:
         """Store all rows of the batch."""
         with self._storing():
-            many = self._cursor.executemany
-            for sql, rows in (
-                (_EVENT, writes.events),
-                (_STATE, writes.states),
-                (_OUTBOX, writes.queued),
-                (_DONE, writes.done),
-                (_CHANGED, writes.changed),
-                (_WAKE, writes.wakes),
-                (_WOKEN, writes.woken),
-                (_HEAD, writes.heads),
-                (_LINK, writes.links),
-            ):
+            for name, insert in _INSERTS:
+                rows = getattr(writes, name)
                 if rows:
-                    many(sql, rows)
+                    insert.run(self._cursor, rows)
+            if writes.done:
+                self._in(_DONE, [row for (row,) in writes.done])
+            for sql, changes in ((_CHANGED, writes.changed), (_WOKEN, writes.woken), (_HEAD, writes.heads)):
+                if changes:
+                    self._cursor.executemany(sql, changes)
 
     def commit(self) -> None:
         """Make the batch durable: one fsync."""
@@ -133,7 +165,7 @@ class SqliteStore:
             self._cursor.execute("BEGIN IMMEDIATE")
             self._cursor.execute("DELETE FROM link WHERE smsc=? AND used_at<?", (smsc, since))
             old = self._cursor.execute(f"{_LINKS} WHERE smsc=? AND id<>?", (smsc, link)).fetchall()
-            self._cursor.execute(_LINK, (link, smsc, at, "{}"))
+            _LINK.run(self._cursor, [(link, smsc, at, "{}")])
             self._cursor.execute("COMMIT")
             return old
 

@@ -1,4 +1,4 @@
-"""Bring a database to the schema that this program needs, and tell whether it is there."""
+"""Bring a database to the schema that this program needs."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
-from hotline.storage.opening import reading_engine, writing_engine
+from hotline.storage.opening import writing_engine
+from hotline.storage.version import head
 
 LOCK = 0x5368_6F75
 """Key of the PostgreSQL lock that lets one process upgrade at a time."""
@@ -35,17 +34,3 @@ def upgrade(url: str) -> str:
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
         command.upgrade(_config(connection), "head")
     return head()
-
-
-def head() -> str:
-    """The newest revision that this program knows."""
-    return str(ScriptDirectory.from_config(_config()).get_current_head())
-
-
-def current(url: str) -> str | None:
-    """The revision that the database is at; None for an empty one, or a file that isn't there."""
-    parsed = sa.make_url(url)
-    if parsed.get_backend_name() == "sqlite" and not Path(parsed.database or "").exists():
-        return None
-    with reading_engine(url).connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision()

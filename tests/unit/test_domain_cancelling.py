@@ -101,8 +101,9 @@ def test_td_alone_takes_the_only_one(he: Subject) -> None:
 def test_td_alone_withdraws_several_offers(he: Subject) -> None:
     he.order("10")
     he.order("11")
-    assert keys(he.cancel()) == ["nothing_to_cancel"]
+    assert he.cancel() == ["zh:cancelled_all count=2 hotline=10198 names=天气预报、每日笑话 number=10655123"]
     assert set(he.states().values()) == {"withdrawn"}
+    assert not he.queued()
     assert keys(he.yes()) == ["offer_expired"]
 
 
@@ -169,7 +170,7 @@ def test_cancel_all_ends_everything(he: Subject) -> None:
     he.order("11")
     he.yes("11")
     he.order("20")
-    assert he.send(m.CancelAll()) == ["zh:cancelled_all count=2 hotline=10198 names=天气预报、每日笑话 number=10655123"]
+    assert he.send(m.CancelAll()) == ["zh:cancelled_all count=3 hotline=10198 names=天气预报、每日笑话、健康知识 number=10655123"]
     assert he.states() == {"10": "cancelled", "11": "cancelled", "20": "withdrawn"}
     assert [queued.code for _, queued in he.queued("cancel")] == ["10", "11"]
     assert keys(he.send(m.CancelAll())) == ["nothing_to_cancel"]
@@ -177,8 +178,9 @@ def test_cancel_all_ends_everything(he: Subject) -> None:
 
 def test_cancel_all_in_english_and_with_offers_only(he: Subject) -> None:
     he.order("20", lang="en")
-    assert keys(he.send(m.CancelAll())) == ["nothing_to_cancel"]
+    assert he.send(m.CancelAll()) == ["en:cancelled_offer code=20 hotline=10198 name=Health tips number=10655123"]
     assert he.states() == {"20": "withdrawn"}
+    assert keys(he.send(m.CancelAll())) == ["nothing_to_cancel"]
     he.subscribe("10")
     he.subscribe("11")
     assert "names=Weather, Daily jokes" in he.send(m.CancelAll())[0]
@@ -241,7 +243,7 @@ def test_the_list_names_what_he_has(he: Subject) -> None:
     he.subscribe("101")
     he.order("10")
     he.yes("10")
-    items = "zh:list_item_free code=101 name=新闻早报zh:list_item code=10 name=天气预报 price=5.00"
+    items = "zh:list_item_free code=101 name=新闻早报zh:list_item code=10 name=天气预报 price=5.00 unit=zh:unit_monthly"
     assert he.send(m.ListServices()) == [f"zh:list count=2 hotline=10198 items={items} number=10655123"]
     assert he.kinds() == ["TextReceived", "MtQueued"]
     he.send(m.CancelAll())

@@ -224,7 +224,7 @@ def test_a_charge_accepted_is_noted_without_a_word(he: Subject) -> None:
 def test_a_charge_refused_is_told_and_the_next_month_is_tried(he: Subject) -> None:
     he.subscribe()
     he.live(START + timedelta(hours=72))
-    text = "zh:charge_refused code=10 hotline=10198 name=天气预报 number=10655123 price=5.00"
+    text = "zh:charge_refused code=10 hotline=10198 name=天气预报 number=10655123 price=5.00 unit=zh:unit_monthly"
     assert he.bill(accepted=False, reason="no_credit") == [text]
     assert he.states() == {"10": "active"}
     he.live(at("2026-12-02T00:00"))

@@ -111,13 +111,26 @@ def test_an_order_again_repeats_the_offer_and_changes_nothing(he: Subject) -> No
     assert keys(he.yes()) == ["offer_expired"], "the repeated order must not lengthen the offer"
 
 
+def test_free_services_are_called_free_and_others_by_their_period(he: Subject) -> None:
+    he.order("101")
+    he.order("30")
+    assert "zh:confirm_item_free code=101 name=新闻早报zh:confirm_item code=30" in he.yes()[0]
+    he.subscribe("101")
+    assert he.order("101") == ["zh:already_active_free code=101 hotline=10198 name=新闻早报 number=10655123"]
+    he.subscribe("30")
+    assert he.order("30")[0].endswith("price=2.00 unit=zh:unit_per_use")
+    he.desk = replace(he.desk, catalogue=Catalogue([]))
+    assert "name=30 price=2.00 unit=zh:unit_other" in he.send(m.ListServices())[0]
+
+
 def test_an_order_of_what_is_there_changes_nothing(he: Subject) -> None:
     he.order()
     he.yes()
     assert he.order() == ["zh:already_activating code=10 hotline=10198 name=天气预报 number=10655123"]
     assert he.kinds() == ["TextReceived", "MtQueued"]
     he.bill()
-    assert he.order() == ["zh:already_active code=10 hotline=10198 name=天气预报 number=10655123 price=5.00"]
+    text = "zh:already_active code=10 hotline=10198 name=天气预报 number=10655123 price=5.00 unit=zh:unit_monthly"
+    assert he.order() == [text]
     assert he.kinds() == ["TextReceived", "MtQueued"]
     assert len(he.queued()) == 1
 
@@ -159,7 +172,7 @@ def test_an_order_of_an_unknown_service_is_refused_and_nothing_is_stored(he: Sub
 def test_a_yes_at_another_price_is_asked_again(he: Subject) -> None:
     he.order()
     sells(he, priced(price_fen=600))
-    text = "zh:offer_repriced code=10 hotline=10198 name=天气预报 number=10655123 old_price=5.00 price=6.00"
+    text = "zh:offer_repriced code=10 hotline=10198 name=天气预报 number=10655123 old_price=5.00 price=6.00 unit=zh:unit_monthly"
     assert he.yes() == [text]
     assert he.kinds() == ["TextReceived", "OfferWithdrawn", "OfferMade", "MtQueued"]
     assert not he.queued()
@@ -280,7 +293,8 @@ def test_a_bare_yes_is_explained_by_the_newest_matter(he: Subject) -> None:
 def test_of_several_offers_the_yes_is_asked_back(he: Subject) -> None:
     he.order("11")
     he.order("10")
-    items = "zh:confirm_item code=11 name=每日笑话 price=3.00zh:confirm_item code=10 name=天气预报 price=5.00"
+    unit = "unit=zh:unit_monthly"
+    items = f"zh:confirm_item code=11 name=每日笑话 price=3.00 {unit}zh:confirm_item code=10 name=天气预报 price=5.00 {unit}"
     assert he.yes() == [f"zh:confirm_which hotline=10198 items={items} number=10655123"]
     assert he.kinds() == ["TextReceived", "MtQueued"]
     assert not he.queued()

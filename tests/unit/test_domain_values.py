@@ -213,10 +213,14 @@ def test_texts_are_rendered_in_their_language() -> None:
     assert Texts(templates() | {"fr": {}}).render("zh", "complaint_repeated", case="7", number="", hotline="") == "7"
 
 
-def test_items_of_a_list_follow_each_other_without_blanks() -> None:
+def test_items_of_a_list_keep_what_parts_them_and_other_texts_lose_line_breaks() -> None:
     texts = templates()
-    texts["zh"]["list_item_free"] = "  {name};\n"
-    assert Texts(texts).item("zh", "list_item_free", name="a", code="1") == "a;"
+    texts["zh"] |= {"list_item_free": "{name}; ", "cancel_item": "{index}{name}\n", "help": "\n a \n", "unit_monthly": " yuan\n"}
+    made = Texts(texts)
+    assert made.item("zh", "list_item_free", name="a", code="1") == "a; "
+    assert made.item("zh", "cancel_item", index=1, name="a", code="1") == "1a\n"
+    assert made.item("zh", "unit_monthly") == " yuan"
+    assert made.render("zh", "help", number="", hotline="") == " a "
 
 
 def test_required_placeholders_are_allowed_ones() -> None:

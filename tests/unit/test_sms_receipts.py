@@ -13,7 +13,7 @@ from smpplib import consts
 from sms import pdu as p
 from sms import status
 from sms.status import StatusClass
-from sms.text.receipts import MessageState, canonical_ids, is_receipt, normal_id, receipt_of, same_id
+from sms.text.receipts import MessageState, is_receipt, receipt_of
 
 STANDARD = (
     "id:0123456789 sub:001 dlvrd:001 submit date:2411231200 done date:2411231201 stat:DELIVRD err:000"
@@ -145,42 +145,6 @@ def test_any_receipt_reads(payload: bytes, data_coding: int, tlvs: dict[int, byt
 @given(st.text("iderstaxclvd :=0123456789", max_size=80))
 def test_any_wording_reads(text: str) -> None:
     receipt_of(receipt(text + " done date:" + text))
-
-
-# Ids.
-
-
-@pytest.mark.parametrize(
-    ("a", "b"),
-    [
-        ("123", "123"), ("0000000123", "123"), ("0A1F", "a1f"), ("0A1F", "2591"), ("2591", "00000a1f"), ("0xA1F", "2591"),
-        (" 7 ", "7"), ("0000", "0"), ("6F3B-aa", "6f3b-AA"), ("4294967295", "FFFFFFFF"),
-    ],
-)  # fmt: skip
-def test_same_ids(a: str, b: str) -> None:
-    assert same_id(a, b)
-    assert same_id(b, a)
-
-
-@pytest.mark.parametrize(
-    ("a", "b"), [("123", "124"), ("", ""), ("", "0"), ("a1f", "a10"), ("1_0", "16"), ("22", "10"), ("١", "1")]
-)
-def test_other_ids(a: str, b: str) -> None:
-    assert not same_id(a, b)
-    assert not same_id(b, a)
-
-
-def test_canonical_ids() -> None:
-    assert canonical_ids("0A1F") == {"a1f", "2591"}
-    assert canonical_ids("2591") == {"2591", "a1f", "9617"}
-    assert canonical_ids("uuid-x") == {"uuid-x"}
-    assert normal_id("") == ""
-
-
-@given(st.integers(0, 1 << 64), st.integers(0, 5))
-def test_every_form_of_a_number_is_the_same_id(number: int, zeros: int) -> None:
-    forms = [str(number), f"{number:x}", f"{number:X}", "0" * zeros + str(number), "0" * zeros + f"{number:x}"]
-    assert all(same_id(a, b) for a in forms for b in forms)
 
 
 # command_status.

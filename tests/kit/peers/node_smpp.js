@@ -11,6 +11,7 @@ const LATIN1 = 3;
 const bound = new Set();
 const unfinished = new Map();
 let throttle = 0;
+let throttleStatus = smpp.ESME_RTHROTTLED;
 let receipts = false;
 let nextId = 1;
 
@@ -58,7 +59,7 @@ function keep(pdu, id) {
 function submit(session, pdu) {
   if (throttle > 0) {
     throttle -= 1;
-    session.send(pdu.response({ command_status: smpp.ESME_RTHROTTLED }));
+    session.send(pdu.response({ command_status: throttleStatus }));
     return;
   }
   const id = String(nextId++);
@@ -80,6 +81,11 @@ function sendText(order) {
     source_addr: order.from, source_addr_ton: 1, source_addr_npi: 1, destination_addr: order.to, short_message: order.text,
   };
   if (order.coding) fields.data_coding = order.coding === 'ucs2' ? UCS2 : LATIN1;
+  if (order.octets) {
+    fields.short_message = Buffer.from(order.octets, 'hex');
+    fields.data_coding = order.data_coding;
+    fields.esm_class = order.esm_class;
+  }
   deliver('mo_ack', order.id, fields);
 }
 
@@ -104,7 +110,7 @@ function serve(session) {
 
 const commands = {
   mo: sendText,
-  throttle: (order) => { throttle = order.n; },
+  throttle: (order) => { throttle = order.n; throttleStatus = order.status || smpp.ESME_RTHROTTLED; },
   receipts: (order) => { receipts = order.on; },
   unbind: () => bound.forEach((session) => session.unbind(() => session.close())),
   cut: () => bound.forEach((session) => session.destroy()),

@@ -44,6 +44,7 @@ class Smsc:
 
     def __init__(self) -> None:
         self.port, self.throttle, self.receipts, self.next_id = free_port(), 0, False, 1
+        self.throttle_status = THROTTLED
         self.bound: dict[str, smpp34.Esme] = {}
         self.unfinished: dict[tuple[Any, ...], dict[int, tuple[str, str]]] = {}
         self.tasks: set[asyncio.Task[None]] = set()
@@ -71,7 +72,7 @@ class Smsc:
         """Answer one submit_sm and keep its text."""
         if self.throttle:
             self.throttle -= 1
-            event.reject(THROTTLED)
+            event.reject(self.throttle_status)
             return
         message_id = str(self.next_id)
         self.next_id += 1
@@ -99,9 +100,10 @@ class Smsc:
 
     async def mo(self, order: dict[str, Any]) -> None:
         """Send a handset's text."""
-        dcs = {"ucs2": 8, "latin1": 3}.get(order.get("coding", ""), 0)
-        await self.deliver("mo_ack", order.get("id"), order["to"], order["text"].encode(CODINGS[dcs]), source_addr=order["from"],
-                           source_addr_ton=1, source_addr_npi=1, data_coding=dcs)
+        dcs = order.get("data_coding", {"ucs2": 8, "latin1": 3}.get(order.get("coding", ""), 0))
+        octets = bytes.fromhex(order["octets"]) if "octets" in order else order["text"].encode(CODINGS[dcs])
+        await self.deliver("mo_ack", order.get("id"), order["to"], octets, source_addr=order["from"], source_addr_ton=1,
+                           source_addr_npi=1, data_coding=dcs, esm_class=order.get("esm_class", 0))
 
     async def deliver(self, event: str, what: str | None, to: str, octets: bytes, **fields: Any) -> None:
         """One deliver_sm to whoever can receive."""
@@ -138,7 +140,7 @@ class Smsc:
             case "mo":
                 self.run(self.mo(order))
             case "throttle":
-                self.throttle = order["n"]
+                self.throttle, self.throttle_status = order["n"], order.get("status", THROTTLED)
             case "receipts":
                 self.receipts = order["on"]
             case "unbind":

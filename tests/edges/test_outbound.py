@@ -1,0 +1,676 @@
+"""sms.outbound, sms.gate, sms.rate: texts on their way out, whatever the SMSC answers, or doesn't, and when."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from twisted.internet.task import Clock
+
+from hotline.domain import commands as cmd
+from hotline.domain.events import MtQueued
+from sms import outbound as outbound_module
+from sms.gate import PAUSE_FIRST_S, PAUSE_MAX_S, Token
+from sms.outbound import RTHROTTLED, Outbound
+from sms.pdu import GenericNack, SubmitSm, SubmitSmResp
+from sms.rate import Rate
+from tests.kit.edge import ANN, BEN, NUMBER, FakeLink, settings
+
+RSYSERR, RINVDSTADR, RMSGQFUL = 0x08, 0x0B, 0x14
+LONG = "长" * 150
+"""Three parts."""
+
+
+class Relay:
+    """An Outbound on a clock, with one link at a time per gate."""
+
+    def __init__(self, window: int = 10, smscs: int = 1, valid_s: float = 86400, **smsc: Any) -> None:
+        self.clock = Clock()
+        self.notes: list[cmd.Command] = []
+        self.counts: list[str] = []
+        self.durable = True
+        self.undurable: list[Any] = []
+        self.rows = 0
+        names = ["main", "other"][:smscs]
+        self.outbound = Outbound(
+            [settings(name=name, **smsc) for name in names], self.note, self.clock, valid_s=valid_s,
+            count=lambda what, _smsc: self.counts.append(what),
+        )  # fmt: skip
+        self.outbound.restore([], more=False)
+        self.gate = self.outbound.gates["main"]
+        self.window = window
+        self.link = FakeLink(window)
+        self.gate.opened(self.link)
+
+    def note(self, command: cmd.Command, then: Any) -> None:
+        self.notes.append(command)
+        if self.durable:
+            then()
+        else:
+            self.undurable.append(then)
+
+    def text(self, text: str = "hi", stream: str = ANN, smsc: str = "main", row: int = 0) -> int:
+        """A row is offered; returns its id."""
+        self.rows = row or self.rows + 1
+        self.outbound.offer([(self.rows, stream, MtQueued(text, "help", smsc, "", self.rows % 256))])
+        return self.rows
+
+    def sent(self, link: FakeLink | None = None) -> list[tuple[int, int]]:
+        """Row and part of what was submitted since the last call."""
+        link = link or self.link
+        got = [(token.mt.row, token.part) for _, token in link.submitted]
+        link.submitted.clear()
+        return got
+
+    def open(self, link: FakeLink | None = None) -> list[Token]:
+        return (link or self.link).session.open
+
+    def answer(
+        self, status: int = 0, index: int = 0, token: Token | None = None, response: Any = None, turn: bool = True
+    ) -> None:
+        """The SMSC answers the oldest submit_sm, or another."""
+        if token is None:
+            token = self.link.session.open.pop(index)
+        elif token in self.link.session.open:
+            self.link.session.open.remove(token)
+        response = response or SubmitSmResp(1, status, "" if status else f"id{token.mt.row}.{token.part}")
+        self.outbound.answered(self.gate, token, response)
+        if turn:
+            self.turn()
+
+    def late(self) -> Token:
+        """The oldest answer is overdue."""
+        token = self.link.session.open.pop(0)
+        self.outbound.late(self.gate, token)
+        self.turn()
+        return token
+
+    def turn(self) -> None:
+        self.outbound.turn_ended()
+        self.outbound.pump()
+
+    def lose(self) -> list[Token]:
+        """The link is lost, and a new one is opened."""
+        old, self.link = self.link, FakeLink(self.window)
+        self.gate.closed(old, old.session.open)
+        self.turn()
+        self.gate.opened(self.link)
+        return old.session.open
+
+    def said(self) -> list[tuple[Any, ...]]:
+        """What was noted since the last call."""
+        got: list[tuple[Any, ...]] = []
+        for note in self.notes:
+            if isinstance(note, cmd.NoteAccepted):
+                got.append((note.mt, dict(note.parts), note.done))
+            else:
+                assert isinstance(note, cmd.NoteUnsendable)
+                got.append((note.mt, note.reason))
+        self.notes.clear()
+        return got
+
+    def idle(self) -> None:
+        """Nothing is left over, not even a timer that matters."""
+        out = self.outbound
+        assert (out.held(), out._lanes, out._noting, out._took) == (0, {}, set(), [])
+        for gate in out.gates.values():
+            assert all(mt.lane is None for mt in gate.ready)
+            gate.halt()
+        assert self.clock.getDelayedCalls() == []
+
+
+@pytest.fixture
+def relay() -> Relay:
+    return Relay()
+
+
+def test_a_text(relay: Relay) -> None:
+    relay.text("hi")
+    (pdu, _token) = relay.link.submitted[0]
+    assert (pdu.source, pdu.dest, pdu.payload, pdu.registered_delivery, pdu.dest_ton) == (NUMBER, ANN, b"hi", 1, 1)
+    relay.answer()
+    assert relay.said() == [(1, {1: "id1.1"}, True)]
+    assert relay.counts == ["sent"]
+    relay.idle()
+
+
+def test_one_subscribers_texts_go_one_after_the_other(relay: Relay) -> None:
+    for _ in range(3):
+        relay.text(stream=ANN)
+        relay.text(stream=BEN)
+    assert relay.sent() == [(1, 1), (2, 1)]
+    relay.answer(index=1)
+    assert relay.sent() == [(4, 1)]
+    relay.answer()
+    assert relay.sent() == [(3, 1)]
+    for _ in range(4):
+        relay.answer()
+    assert [note[0] for note in relay.said()] == [2, 1, 4, 3, 6, 5]
+    relay.idle()
+
+
+def test_the_window(relay: Relay) -> None:
+    for number in range(25):
+        relay.text(stream=f"86138{number:08d}")
+    assert len(relay.open()) == 10
+    relay.answer()
+    assert len(relay.open()) == 10
+    while relay.open():
+        relay.answer()
+    assert len(relay.said()) == 25
+    relay.idle()
+
+
+# -- long texts
+
+
+def test_a_long_text_through_a_narrow_window() -> None:
+    relay = Relay(window=2)
+    relay.text(LONG)
+    relay.text("next")
+    assert relay.sent() == [(1, 1), (1, 2)]
+    relay.answer()
+    assert relay.said() == [(1, {1: "id1.1"}, False)]
+    assert relay.sent() == [(1, 3)]
+    relay.answer()
+    relay.answer()
+    assert relay.said() == [(1, {2: "id1.2"}, False), (1, {3: "id1.3"}, True)]
+    relay.answer()
+    assert relay.counts == ["sent"] * 4
+    relay.idle()
+
+
+def test_parts_taken_in_one_turn_are_noted_together(relay: Relay) -> None:
+    relay.text(LONG)
+    for _ in range(3):
+        relay.answer(turn=False)
+    relay.turn()
+    assert relay.said() == [(1, {1: "id1.1", 2: "id1.2", 3: "id1.3"}, True)]
+    relay.idle()
+
+
+@pytest.mark.parametrize("refused", [0, 1, 2])
+@pytest.mark.parametrize("turn", [False, True])
+def test_one_part_is_refused_for_good(relay: Relay, refused: int, turn: bool) -> None:
+    """The text is a dead letter, once; the SMSC's answers to the other parts don't take it off the list again."""
+    relay.text(LONG)
+    relay.text("next")
+    for index in range(3):
+        relay.answer(RINVDSTADR if index == refused else 0, turn=turn)
+    relay.turn()
+    said = relay.said()
+    assert [note for note in said if len(note) == 2] == [
+        (1, "refused by the SMSC: the destination number is not valid (ESME_RINVDSTADR, 0x0b)")
+    ]
+    assert not any(note[2] for note in said if len(note) == 3), "it is not done"
+    assert relay.sent()[-1] == (2, 1)
+    relay.answer()
+    relay.idle()
+
+
+def test_the_rest_of_a_refused_text_is_not_sent_again(relay: Relay) -> None:
+    relay.text(LONG)
+    relay.answer(RINVDSTADR)
+    relay.sent()
+    relay.lose()
+    assert relay.sent() == []
+    relay.idle()
+
+
+def test_a_part_that_waits_when_another_is_refused_for_good(relay: Relay) -> None:
+    relay.text(LONG)
+    relay.answer(RSYSERR)
+    relay.answer(RINVDSTADR)
+    relay.sent()
+    relay.clock.advance(400)
+    relay.turn()
+    assert relay.sent() == []
+    relay.link.session.open.clear()
+    relay.idle()
+
+
+def test_parts_that_the_smsc_has_already_are_left_out(relay: Relay) -> None:
+    relay.outbound.restore([(7, ANN, MtQueued(LONG, "list", "main", "", 5), {2: "x"}, 0.0)], more=False)
+    assert relay.sent() == [(7, 1), (7, 3)]
+    relay.answer()
+    relay.answer()
+    assert relay.said()[-1] == (7, {3: "id7.3"}, True)
+    relay.idle()
+
+
+def test_a_row_of_which_the_smsc_has_everything_is_done_with(relay: Relay) -> None:
+    relay.outbound.restore([(7, ANN, MtQueued("hi", "list", "main", "", 5), {1: "x"}, 0.0)], more=False)
+    relay.text("next")
+    assert relay.said() == [(7, {}, True)]
+    assert relay.sent() == [(1, 1)]
+    relay.answer()
+    relay.idle()
+
+
+# -- answers that are missing, late, doubled
+
+
+def test_a_missing_answer(relay: Relay) -> None:
+    relay.text()
+    relay.text("next")
+    relay.late()
+    relay.sent()
+    relay.clock.advance(1)
+    assert relay.sent() == [(1, 1)]
+    assert relay.link.flushes > 0, "nobody else would write it"
+    relay.answer()
+    assert relay.sent() == [(2, 1)]
+    relay.answer()
+    relay.idle()
+
+
+def test_a_late_answer_before_the_text_is_sent_again(relay: Relay) -> None:
+    relay.text()
+    relay.text("next")
+    token = relay.late()
+    relay.answer(token=token)
+    assert relay.said() == [(1, {1: "id1.1"}, True)]
+    assert relay.sent() == [(1, 1), (2, 1)]
+    relay.clock.advance(10)
+    assert relay.sent() == []
+    relay.answer()
+    relay.idle()
+
+
+@pytest.mark.parametrize("second", [0, RINVDSTADR, RTHROTTLED, RSYSERR])
+def test_a_late_answer_after_the_text_was_sent_again(relay: Relay, second: int) -> None:
+    """The SMSC has it; whatever it says of the second copy changes nothing."""
+    relay.text()
+    token = relay.late()
+    relay.clock.advance(1)
+    relay.answer(token=token)
+    relay.answer(second)
+    assert relay.said() == [(1, {1: "id1.1"}, True)]
+    relay.clock.advance(100)
+    relay.turn()
+    relay.idle()
+
+
+@pytest.mark.parametrize("status", [RINVDSTADR, RTHROTTLED, RSYSERR])
+def test_a_late_refusal_after_the_text_was_sent_again(relay: Relay, status: int) -> None:
+    relay.text()
+    token = relay.late()
+    relay.clock.advance(1)
+    relay.answer(status, token=token)
+    assert relay.said() == []
+    relay.answer()
+    assert relay.said() == [(1, {1: "id1.1"}, True)]
+    relay.idle()
+
+
+def test_a_late_answer_does_not_stand_for_another_part(relay: Relay) -> None:
+    relay.text(LONG)
+    first = relay.late()
+    relay.clock.advance(1)
+    relay.answer(token=first)
+    relay.answer(index=2)
+    assert not relay.said()[-1][2], "parts 2 and 3 are still under way"
+    relay.answer()
+    relay.answer()
+    assert relay.said()[-1][2]
+    relay.idle()
+
+
+@pytest.mark.parametrize("second", [0, RINVDSTADR, RTHROTTLED, RSYSERR])
+def test_a_second_copy_of_a_part_says_nothing_of_the_text(relay: Relay, second: int) -> None:
+    relay.text(LONG)
+    first = relay.late()
+    relay.clock.advance(1)
+    relay.answer(token=first)
+    relay.answer(second, index=2)
+    relay.answer()
+    relay.answer()
+    assert [note for note in relay.said() if len(note) == 2 or note[2]] == [(1, {3: "id1.3"}, True)]
+    relay.clock.advance(100)
+    relay.turn()
+    assert relay.open() == []
+    relay.idle()
+
+
+def test_a_late_refusal_does_not_keep_a_text_from_growing_too_old() -> None:
+    relay = Relay(valid_s=600)
+    relay.text()
+    relay.answer(RTHROTTLED, token=relay.late())
+    relay.gate.closed(relay.link, [])
+    relay.clock.advance(601)
+    relay.gate.opened(relay.link)
+    assert len(relay.said()[0]) == 2
+    relay.idle()
+
+
+def test_an_smsc_that_never_answers_does_not_flood_a_subscriber(relay: Relay) -> None:
+    relay.text()
+    sent = 0
+    for _ in range(3600):
+        if relay.open():
+            sent += 1
+            relay.late()
+        relay.clock.advance(1)
+    assert 5 < sent < 25
+
+
+def test_a_link_lost_with_texts_under_way(relay: Relay) -> None:
+    relay.text(LONG)
+    relay.text(stream=BEN)
+    relay.text()
+    relay.answer()
+    relay.sent()
+    assert len(relay.lose()) == 3
+    assert relay.sent() == [(1, 2), (1, 3), (2, 1)]
+    for _ in range(3):
+        relay.answer()
+    assert relay.sent() == [(3, 1)]
+    relay.answer()
+    relay.idle()
+
+
+def test_a_nack_without_status_is_no_acceptance(relay: Relay) -> None:
+    relay.text()
+    relay.answer(response=GenericNack(1, 0))
+    assert relay.said() == []
+    relay.clock.advance(1)
+    relay.answer()
+    relay.idle()
+
+
+# -- refused for now
+
+
+def test_a_text_refused_for_a_reason_of_its_own_keeps_no_others(relay: Relay) -> None:
+    relay.text()
+    relay.text("next")
+    relay.text(stream=BEN)
+    relay.answer(RSYSERR)
+    relay.answer()
+    assert relay.said() == [(3, {1: "id3.1"}, True)]
+    assert relay.sent() == [(1, 1), (3, 1)], "the subscriber's next text waits, for the order"
+    waits = []
+    for _ in range(4):
+        before = relay.clock.seconds()
+        while not relay.open():
+            relay.clock.advance(0.5)
+        waits.append(relay.clock.seconds() - before)
+        relay.answer(RSYSERR)
+    assert waits == [1, 2, 4, 8]
+    relay.clock.advance(16)
+    relay.answer()
+    relay.answer()
+    relay.idle()
+
+
+@pytest.mark.parametrize("status", [RTHROTTLED, RMSGQFUL])
+def test_throttling_pauses_the_gate_once_for_a_whole_window(relay: Relay, status: int) -> None:
+    for number in range(20):
+        relay.text(stream=f"86138{number:08d}")
+    pauses = []
+    for _ in range(10):
+        for _ in range(10):
+            relay.answer(status)
+        assert relay.open() == []
+        before = relay.clock.seconds()
+        while not relay.open():
+            relay.clock.advance(1 / 128)
+        pauses.append(relay.clock.seconds() - before)
+    assert pauses[:5] == pytest.approx([0.1, 0.2, 0.4, 0.8, 1.6], abs=0.02)
+    assert pauses[-1] == pytest.approx(PAUSE_MAX_S, abs=0.02)
+    relay.answer()
+    relay.answer(status)
+    assert relay.gate._pause_s == 2 * PAUSE_FIRST_S, "an acceptance makes the next pause short again"
+    for _ in range(200):
+        relay.clock.advance(1)
+        while relay.open():
+            relay.answer()
+    assert len(relay.said()) == 20
+    relay.idle()
+
+
+def test_a_pause_ends_by_itself_whatever_timer_was_set(relay: Relay) -> None:
+    relay.gate._look_again(0.05)
+    relay.text()
+    relay.answer(RTHROTTLED)
+    relay.clock.pump([0.05, 0.05, 0.01])
+    assert len(relay.open()) == 1
+
+
+# -- dead letters
+
+
+def test_too_old_a_text_is_a_dead_letter() -> None:
+    relay = Relay(valid_s=3600)
+    relay.gate.closed(relay.link, [])
+    relay.text()
+    relay.text("next")
+    relay.clock.advance(3601)
+    relay.gate.opened(relay.link)
+    assert relay.said() == [(1, "not taken by the SMSC within 1 h"), (2, "not taken by the SMSC within 1 h")]
+    relay.idle()
+
+
+def test_a_text_that_no_pdu_holds_keeps_no_others(relay: Relay) -> None:
+    relay.link.unsendable = ANN
+    relay.text(LONG)
+    relay.text(stream=BEN)
+    assert relay.said() == [(1, "no PDU holds it")]
+    assert relay.sent() == [(2, 1)]
+    relay.answer()
+    relay.idle()
+
+
+def test_too_long_a_text(relay: Relay) -> None:
+    relay.text("长" * 20_000)
+    relay.text()
+    assert "segments" in relay.said()[0][1]
+    relay.answer()
+    relay.idle()
+
+
+def test_a_dead_letter_sent_again_while_an_answer_to_its_first_life_is_late(relay: Relay) -> None:
+    relay.text(LONG)
+    relay.answer(RINVDSTADR)
+    old = list(relay.open())
+    relay.said()
+    relay.sent()
+    relay.outbound.restore([(1, ANN, MtQueued(LONG, "list", "main", "", 5), {}, 0.0)], more=False)
+    for token in old:
+        relay.answer(token=token)
+    assert relay.said() == []
+    assert relay.sent() == [(1, 1), (1, 2), (1, 3)]
+    for _ in range(3):
+        relay.answer()
+    assert relay.said()[-1][2]
+    relay.idle()
+
+
+# -- what is held, and what waits in the outbox
+
+
+def test_rows_that_memory_has_no_room_for(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbound_module, "HELD_MAX", 4)
+    for number in range(6):
+        relay.text(stream=f"86138{number:08d}")
+    assert (relay.outbound.held(), relay.outbound.behind, relay.outbound.has_room()) == (4, True, False)
+    for _ in range(3):
+        relay.answer()
+    assert relay.outbound.has_room()
+    relay.text()
+    assert relay.outbound.held() == 1, "a newer row waits behind those in the outbox"
+
+
+def test_what_is_offered_while_the_outbox_is_read(relay: Relay) -> None:
+    """Neither lost nor doubled, whether the read saw it or not."""
+    relay.outbound.behind = True
+    assert relay.outbound.watch() == set()
+    relay.text(stream=ANN)
+    relay.text(stream=BEN)
+    event = MtQueued("hi", "help", "main", "", 1)
+    relay.outbound.restore([(1, ANN, event, {}, 0.0)], more=False)
+    assert relay.sent() == [(1, 1), (2, 1)]
+    relay.outbound.watch()
+    relay.text()
+    relay.outbound.not_read()
+    assert relay.outbound.behind
+    relay.outbound.watch()
+    relay.outbound.restore([(3, ANN, event, {}, 0.0)], more=False)
+    relay.answer()
+    relay.answer()
+    relay.answer()
+    assert [note[0] for note in relay.said()] == [1, 2, 3]
+    relay.idle()
+
+
+def test_a_row_done_with_is_not_fetched_before_that_is_durable(relay: Relay) -> None:
+    relay.durable = False
+    relay.text()
+    relay.answer()
+    assert relay.outbound.watch() == {1}
+    relay.undurable.pop()()
+    relay.outbound.restore([], more=False)
+    assert relay.outbound.watch() == set()
+    relay.outbound.restore([], more=False)
+    relay.idle()
+
+
+def test_without_an_smsc_rows_stay_in_the_outbox() -> None:
+    outbound = Outbound([], lambda _command, _then: None, Clock(), valid_s=1)
+    event = MtQueued("hi", "help", "", "", 1)
+    outbound.offer([(1, ANN, event)])
+    outbound.restore([(1, ANN, event, {}, 0.0)], more=False)
+    assert (outbound.held(), outbound.has_room()) == (0, False)
+
+
+# -- two SMSCs
+
+
+def test_a_text_goes_out_by_the_smsc_that_the_subscriber_texted() -> None:
+    relay = Relay(smscs=2)
+    other = FakeLink()
+    relay.outbound.gates["other"].opened(other)
+    relay.text(smsc="other")
+    relay.text(smsc="main")
+    relay.text(smsc="gone", stream=BEN)
+    assert (relay.sent(), relay.sent(other)) == ([(3, 1)], [(1, 1)])
+    relay.outbound.answered(relay.outbound.gates["other"], other.session.open.pop(), SubmitSmResp(1, 0, "x"))
+    relay.turn()
+    assert relay.sent() == [(2, 1)]
+    relay.answer()
+    relay.answer()
+    relay.idle()
+
+
+def test_an_smsc_that_another_process_uses() -> None:
+    relay = Relay(smscs=2)
+    relay.gate.closed(relay.link, [])
+    relay.text(smsc="main")
+    relay.text(smsc="other")
+    relay.text(smsc="main", stream=BEN)
+    relay.outbound.grant("main", False)
+    relay.text(smsc="main")
+    assert relay.outbound.foreign() == [1, 3, 4]
+    assert relay.outbound.foreign() == []
+    other = FakeLink()
+    relay.outbound.gates["other"].opened(other)
+    assert relay.sent(other) == [(2, 1)]
+    relay.outbound.grant("main", True)
+    assert relay.outbound.behind
+
+
+def test_taken_for_dead_meanwhile() -> None:
+    relay = Relay(window=1)
+    relay.text()
+    relay.text("next")
+    relay.text(stream=BEN)
+    relay.outbound.disowned()
+    assert relay.outbound.rows() == {1}
+    assert relay.outbound.behind
+    relay.answer()
+    assert relay.sent() == [(1, 1)]
+    relay.idle()
+
+
+# -- the rate
+
+
+@pytest.mark.parametrize("per_s", [0.5, 1, 3, 7.5, 10, 33, 100, 1000])
+@pytest.mark.parametrize("step_s", [0.001, 0.013])
+def test_a_rate_is_never_exceeded_and_is_used_up(per_s: float, step_s: float) -> None:
+    rate, clock, times = Rate(per_s), 5.0, list[float]()
+    span = max(10.0, 20 / per_s)
+    while clock < 5 + span:
+        count = rate.allowed(clock)
+        rate.used(count, clock)
+        times += [clock] * count
+        clock += step_s
+    whole = max(1, int(per_s))
+    for index in range(len(times) - whole):
+        assert times[index + whole] - times[index] >= whole / per_s - 1e-6, "more than the rate in some period"
+    assert len(times) >= per_s * span * 0.97 - 1
+
+
+def test_a_limited_gate_wakes_itself(relay: Relay) -> None:
+    limited = Relay(window=1000, rate_per_s=20)
+    for number in range(100):
+        limited.text(stream=f"86138{number:08d}")
+    sent = [len(limited.sent())]
+    for _ in range(51):
+        limited.clock.pump([1 / 128] * 13)
+        sent.append(len(limited.sent()))
+    assert sum(sent) == 100
+    assert max(sent) <= 4
+    assert all(sum(sent[index : index + 9]) <= 20 for index in range(len(sent)))
+
+
+# -- anything at all
+
+
+@given(st.integers(0, 2**32), st.integers(1, 5))
+def test_whatever_happens_every_text_is_sent_or_dead_and_nothing_is_left(seed: int, window: int) -> None:
+    pick = random.Random(seed)
+    relay = Relay(window=window)
+    streams = [ANN, BEN, "8613800000003"]
+    order: dict[str, list[int]] = {stream: [] for stream in streams}
+    late: list[Token] = []
+    for _ in range(80):
+        action = pick.random()
+        if action < 0.3:
+            stream = pick.choice(streams)
+            order[stream].append(relay.text(pick.choice(["hi", LONG]), stream))
+        elif action < 0.4:
+            relay.lose()
+        elif action < 0.5 and late:
+            relay.answer(pick.choice([0, RTHROTTLED, RSYSERR, RINVDSTADR]), token=late.pop(), turn=pick.random() < 0.5)
+        elif action < 0.6 and relay.open():
+            late.append(relay.late())
+        elif relay.open():
+            status = pick.choice([0, 0, 0, RTHROTTLED, RSYSERR, RINVDSTADR])
+            relay.answer(status, pick.randrange(len(relay.open())), turn=pick.random() < 0.5)
+        relay.clock.advance(pick.choice([0, 0.1, 2]))
+        assert len(relay.open()) <= window
+    for _ in range(400):
+        while relay.open():
+            relay.answer()
+        relay.turn()
+        relay.clock.advance(5)
+    ended = {}
+    for index, note in enumerate(relay.said()):
+        if len(note) == 2 or note[2]:
+            assert note[0] not in ended, "ended twice"
+            ended[note[0]] = index
+    for rows in order.values():
+        assert all(row in ended for row in rows)
+        assert [ended[row] for row in rows] == sorted(ended[row] for row in rows), "a subscriber's texts in order"
+    relay.idle()
+
+
+def test_the_source_is_the_number_that_was_texted(relay: Relay) -> None:
+    relay.outbound.offer([(1, ANN, MtQueued("hi", "help", "main", "1065512301", 1))])
+    pdu = relay.link.submitted[0][0]
+    assert isinstance(pdu, SubmitSm)
+    assert pdu.source == "1065512301"
