@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from conf.decode import BAD
-from conf.settings import Settings, Smsc
+from conf.settings import Bind, Settings, Smsc
 from hotline.domain.catalogue import Fee, Service
 
 
@@ -15,6 +15,7 @@ def cross_check(settings: Settings) -> list[str]:
     """One line for each contradiction; values that are BAD have been reported and are passed over."""
     lines = list(_repeated("smsc", settings.smsc, "name"))
     lines += [line for path, smsc in _good("smsc", settings.smsc) for line in _smsc(path, smsc)]
+    lines += _one_way(settings.smsc)
     lines += _repeated("service", settings.service, "code")
     lines += _ambiguous(settings.service)
     lines += [line for path, service in _good("service", settings.service) for line in _service(path, service)]
@@ -52,6 +53,12 @@ def _smsc(path: str, smsc: Smsc) -> Iterator[str]:
         yield f'{path}.tls_ca = "{smsc.tls_ca}": has no effect without tls = true'
     elif not smsc.tls_ca.is_file():
         yield f'{path}.tls_ca = "{smsc.tls_ca}": there is no such file; allowed: a PEM file, or "" for the system\'s authorities'
+
+
+def _one_way(smscs: Any) -> Iterator[str]:
+    binds = {smsc.bind for _, smsc in _good("smsc", smscs)}
+    if binds == {Bind.RECEIVER}:
+        yield 'smsc: every bind is "receiver", so that no text can be answered; add an SMSC with bind = "transmitter"'
 
 
 def _service(path: str, service: Service) -> Iterator[str]:

@@ -50,7 +50,8 @@ class Smsc(msgspec.Struct, frozen=True, kw_only=True):
         system_id: our name there, at most 15 ASCII characters.
         password: at most 8 ASCII characters.
         service_number: the number that subscribers text to, and that texts to them come from; digits.
-        bind: "transceiver", "transmitter+receiver" (two binds), "transmitter" or "receiver".
+        bind: "transceiver", "transmitter+receiver" (two binds), "transmitter" or "receiver"; what comes by
+            a receiver is answered by the first SMSC that transmits.
         system_type: at most 12 ASCII characters; most SMSCs want none.
         address_range: the numbers whose texts a receiver wants, at most 40 characters; "": those agreed on.
         interface_version: of SMPP, as sent in the bind; 0x34 is 3.4.
@@ -112,11 +113,16 @@ class Database(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         url: SQLAlchemy URL of SQLite or PostgreSQL.
-        pool: connections to PostgreSQL kept open by one process; SQLite needs none.
+        pool: connections to PostgreSQL that one process keeps open for pages and API, beside two of its own.
     """
 
     url: DatabaseUrl = DatabaseUrl("sqlite:///var/shouwen.db")
     pool: Annotated[int, Meta(ge=1, le=200)] = 8
+
+    @property
+    def queries(self) -> int:
+        """Queries of pages and API that run at once, each on a connection of its own."""
+        return self.pool if self.url.path is None else 4
 
 
 class Ledger(msgspec.Struct, frozen=True, kw_only=True):

@@ -77,7 +77,7 @@ class App:
         self.tally = Tally(self.metrics)
         self.changes = Changes()
         url = str(settings.database.url)
-        self.reader = Reader(url, 4, reactor)
+        self.reader = Reader(url, settings.database.queries, reactor)
         self.writer = Reader(url, 1, reactor, writing=True)
         self.ledger = self._make_ledger()
         self.outbound = self._make_outbound()
@@ -161,7 +161,7 @@ class App:
             return None
         settings = self.settings.billing
         simulated = settings.simulated
-        books = Books({service.code: service.price_fen for service in self.settings.service}, credit_fen=simulated.credit_fen)
+        books = Books(credit_fen=simulated.credit_fen)  # a price is what the order says: it may have changed since it was offered
         self.simulated_billing = SimulatedBilling(self._reactor, books)
         self.simulated_billing.faults = Faults(
             delay_ms=simulated.delay_ms, refuse_next=simulated.refuse_next, reason=simulated.refuse_reason

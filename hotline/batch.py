@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+import msgspec
+
 from hotline.domain import commands as cmd
 from hotline.domain import events as ev
 from hotline.domain.decide import decide
+from hotline.domain.msisdn import mask
 from hotline.domain.step import Desk, Step
 from hotline.domain.subscriber import Subscriber
 from hotline.storage.codec import chain_hash, decode_state, encode_event, encode_state, from_us, partition_of, to_us
-from hotline.storage.store import Head, LinkRow, Store, Writes
+from hotline.storage.redaction import kept_fields
+from hotline.storage.store import Head, LinkRow, StateDamaged, Store, Writes
 
-CACHED_STATES = 2048
+log = logging.getLogger(__name__)
+
+CACHED_STATES = 1024
 """Decided states kept in memory, a few KiB each; beyond it the oldest go."""
 
 
@@ -68,12 +75,13 @@ class States:
         heads: by partition, as of the last commit of ours.
     """
 
-    __slots__ = ("entries", "heads")
+    __slots__ = ("_told", "entries", "heads")
 
     def __init__(self) -> None:
         """Begin with nothing known."""
         self.entries: dict[str, list[Any]] = {}
         self.heads: dict[int, Head] = {}
+        self._told: set[str] = set()
 
     def forget(self) -> None:
         """Forget all, as after a rollback: what is in memory may have been changed by it."""
@@ -93,7 +101,16 @@ class States:
         found = store.states(missing) if missing else {}
         for stream in missing:
             body = found.get(stream, "")
-            entries[stream] = [decode_state(body) if body else Subscriber(), body]
+            try:
+                entries[stream] = [decode_state(body) if body else Subscriber(), body]
+            except (ValueError, msgspec.MsgspecError):
+                self._tell_damaged(stream)
+
+    def _tell_damaged(self, stream: str) -> None:
+        """Such a stream stays out of memory: its commands fail, so that the peer sends again, and the others go on."""
+        if stream not in self._told and len(self._told) < CACHED_STATES:
+            self._told.add(stream)
+            log.error("the state of %s can't be read; way out: stop the service, then shouwen rebuild --write", mask(stream))
 
     def _forget_partition(self, partition: int, partitions: int) -> None:
         for stream in [stream for stream in self.entries if partition_of(stream, partitions) == partition]:
@@ -137,11 +154,16 @@ class Batch:
         self._known_heads = states.heads
 
     def decide(self, command: cmd.Command) -> object:
-        """Decide one command and add its rows; returns its result."""
+        """Decide one command and add its rows; returns its result.
+
+        Raises: StateDamaged, whatever the rules raise.
+        """
         stream, stride = str(command.stream), self._partitions  # drivers are slow with subclasses of str
         partition = partition_of(stream, stride)
         seq, digest = self.heads.get(partition) or self._known_heads[partition]
-        entry = self._states[stream]
+        entry = self._states.get(stream)
+        if entry is None:
+            raise StateDamaged(f"the state of {mask(stream)} can't be read; way out: shouwen rebuild --write")
         step = Step(self._desk, stream, entry[0], self._now, (seq + 1) * stride + partition, stride)
         decide(step, command)
         if step.recorded:
@@ -154,7 +176,7 @@ class Batch:
         for event_id, event, cause in step.recorded:
             kind = type(event).__name__
             body = encode_event(event)
-            digest = chain_hash(digest, event_id, stream, at, kind, cause, body)
+            digest = chain_hash(digest, event_id, stream, at, kind, cause, body, kept_fields(event, body))
             append((event_id, stream, at, kind, cause, body.decode(), digest))
             project = _PROJECT.get(type(event))
             if project is not None:

@@ -226,7 +226,7 @@ def _simulate(what: str, options: list[str]) -> int:
     if what == "smsc":
         from sms.simulator.__main__ import main as smsc
 
-        return smsc(options)
+        return smsc(options, "shouwen simulate smsc")
     from billing_bridge.adapters.__main__ import main as billing
 
     return billing(options)

@@ -12,6 +12,14 @@ from alembic.util import CommandError
 from conf.values import DatabaseUrl
 from hotline.storage.version import current, head
 
+_WAYS_OUT = {
+    "database is locked": "another program is writing to it (a backup, or sqlite3 by hand): end that one, or try again",
+    "malformed": "the file is damaged: keep it as it is, and restore the last backup that `shouwen rebuild` finds whole",
+    "file is not a database": "[database] url names another kind of file, or a damaged one: name the right file, or restore it",
+    "is full": "its disk is full: make room",
+}
+"""What to do, by what SQLite says; permissions are the way out of all else."""
+
 
 class DatabaseTrouble(Exception):
     """The database can't be used so; the message names why and the way out."""
@@ -66,4 +74,8 @@ def explain(url: DatabaseUrl, error: Exception) -> str:
     why = f"the database {url!r} can't be used: {lines[0] if lines else type(error).__name__}"
     if url.path is None:
         return f"{why}; see whether PostgreSQL runs, and whether host, name and password of [database] url are right"
+    said = why.lower()
+    for words, way_out in _WAYS_OUT.items():
+        if words in said:
+            return f"{why}; {way_out}"
     return f"{why}; let this user write the folder {url.path.parent} and its files, or set [database] url to another file"

@@ -13,7 +13,6 @@ from msgspec.structs import replace
 from twisted.internet.defer import Deferred, succeed
 
 from conf.load import EXAMPLE, parse
-from conf.problems import BadSettings
 from conf.settings import Settings, TextFiles
 from hotline.app import App, CannotStart
 from hotline.storage.upgrade import upgrade
@@ -59,17 +58,20 @@ class Demo:
         """Make the folder, the database, the simulated SMSC and the service; the web listens on `web` (HOST:PORT)."""
         self._reactor = reactor
         self.folder = Path(tempfile.mkdtemp(prefix="shouwen-demo-"))
-        # the receipts of a phone come a moment after the text
-        self.smsc = Smsc(reactor, SmscSettings(redeliver_s=1.0))
-        self.smsc.faults.change({"receipt_delay_s": 0.8})
-        self._smsc_port = self.smsc.listen(reactor)
         try:
-            self.settings = self._settings(web)
-        except BadSettings:
+            self._make(web)
+        except BaseException:
             shutil.rmtree(self.folder, ignore_errors=True)
             raise
+
+    def _make(self, web: str) -> None:
+        # the receipts of a phone come a moment after the text
+        self.smsc = Smsc(self._reactor, SmscSettings(redeliver_s=1.0))
+        self.smsc.faults.change({"receipt_delay_s": 0.8})
+        self._smsc_port = self.smsc.listen(self._reactor)
+        self.settings = self._settings(web)
         upgrade(str(self.settings.database.url))
-        self.app = App(self.settings, reactor, handset=SimulatedHandset(self.smsc))
+        self.app = App(self.settings, self._reactor, handset=SimulatedHandset(self.smsc))
 
     def _settings(self, web: str) -> Settings:
         port = self._smsc_port.getHost().port

@@ -121,16 +121,17 @@ class Feeder:
                 if row.id not in gone
             ]
             outbound.restore(fresh, more=len(rows) == AT_ONCE)
+        outbound.expire()
 
 
 def _scope(outbound: Outbound) -> Scope | None:
     """The texts to adopt: all, unless another process uses some of the SMSCs."""
-    gates = list(outbound.gates.values())
-    others = tuple(gate.smsc.name for gate in gates if not gate.granted)
+    granted = {smsc: outbound.route(smsc).granted for smsc in outbound.gates}
+    others = tuple(smsc for smsc in granted if not granted[smsc])
     if not others:
         return None
-    mine = tuple(gate.smsc.name for gate in gates if gate.granted)
-    return Scope(mine, others if gates[0].granted else None)
+    mine = tuple(smsc for smsc in granted if granted[smsc])
+    return Scope(mine, others if outbound.route("").granted else None)
 
 
 def _waited_s(row: Due) -> float:

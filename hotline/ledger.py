@@ -5,7 +5,8 @@ whatever is queued (up to `batch_max`), loads the streams concerned, decides the
 and commits events, state rows and outbox rows in one transaction. Then, and only then, the reactor's thread
 hears the outcomes: edges acknowledge, relays send.
 
-A command that raises is found by halving the batch, so that it never takes others with it. When the database
+A command that raises is found by halving the batch, so that it never takes others with it; so is one whose stream has a
+state that can't be read, which edges refuse, too. When the database
 can't store, the whole batch fails with StorageError; edges refuse, so that the peer sends again. A connection that
 is lost in the commit itself leaves open whether that was kept: then the links are read anew, so that a text which is
 sent again is known, and the relays look for what is due.
@@ -31,7 +32,7 @@ from hotline.domain.errors import DomainError
 from hotline.domain.step import Desk
 from hotline.links import Links
 from hotline.storage.codec import to_us
-from hotline.storage.store import StorageError, Store
+from hotline.storage.store import StateDamaged, StorageError, Store
 
 log = logging.getLogger(__name__)
 
@@ -245,12 +246,12 @@ class Ledger:
             self._attempt(batch, committed)
             self._well()
             return committed
-        except StorageError as error:
-            return self._failed(batch, error)
         except Exception as error:  # whatever one command does, the others go on
+            if isinstance(error, StorageError) and not isinstance(error, StateDamaged):
+                return self._failed(batch, error)
             self._abandon()
             if len(batch) == 1:
-                if not isinstance(error, DomainError):
+                if not isinstance(error, DomainError | StateDamaged):
                     log.exception("%s failed", type(batch[0][0]).__name__)
                 return Committed([(batch[0][1], Outcome(error))])
         committed = self._tried(batch[: len(batch) // 2])

@@ -19,13 +19,16 @@ from hotline.storage.codec import ERASED, to_us
 from hotline.storage.opening import reading_engine
 from hotline.storage.queries.leases import OF_PROCESS
 from hotline.storage.rebuild import Difference, Report, rebuild
-from hotline.storage.retention import ERASABLE, erase
+from hotline.storage.redaction import ERASABLE
+from hotline.storage.retention import erase
 from hotline.storage.schema import event, lease, outbox
 from hotline.storage.verify import MOST as PROBLEMS_TOLD
 from hotline.storage.verify import Problem, verify
 
 SILENT_S = 1.0
 """Seconds after which progress is shown, and between two of its lines."""
+LEAST_MONTHS = 5
+"""The least that `records_kept_months` may be; no text was erased in order before it was so old."""
 
 
 class Progress:
@@ -73,7 +76,8 @@ def rebuild_all(settings: Settings, out: Out, *, write: bool = False) -> int:
 
 def _rebuild(settings: Settings, out: Out, *, write: bool) -> int:
     url = str(settings.database.url)
-    problems = verify(url, progress=Progress("events verified"))
+    youngest = months_before(datetime.now(UTC), LEAST_MONTHS)
+    problems = verify(url, erased_before=youngest, progress=Progress("events verified"))
     _tell_problems(problems, out)
     if any(problem.what == "unreadable" for problem in problems) or (problems and write):
         out.write("states were not compared: what they are made from is damaged\n")

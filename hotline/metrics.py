@@ -27,7 +27,7 @@ class Metrics:
         batch_size: commands in one commit of the ledger; its sum counts all commands.
         commit_seconds: seconds that one commit of the ledger took.
         billing: answers of billing, by `action` (confirm, cancel, charge, refund) and `outcome`
-            (accepted, refused, unreachable, failed).
+            (accepted, refused, unavailable, unbookable).
     """
 
     mo_received: Counter

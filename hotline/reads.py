@@ -90,8 +90,8 @@ class WebCommands:
         """Take the ledger."""
         self._ledger = ledger
 
-    async def execute(self, command: Command) -> object:
-        """Make a command durable. Raises: DomainError, Unavailable."""
+    async def execute(self, command: Command) -> bool:
+        """Make a command durable; returns whether it was carried out now. Raises: DomainError, Unavailable."""
         try:
             outcome = await self._ledger.execute(command)
         except CancelledError as error:
@@ -100,7 +100,7 @@ class WebCommands:
             raise outcome.error
         if outcome.error is not None:
             raise ports.Unavailable(str(outcome.error)) from outcome.error
-        return outcome
+        return not outcome.repeated
 
 
 class Changes:

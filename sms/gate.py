@@ -74,6 +74,7 @@ class Gate:
     def __init__(self, smsc: Smsc, outbound: Outbound, clock: Any) -> None:
         """Wire a gate without a link."""
         self.smsc = smsc
+        self.transmits = smsc.bind.value != "receiver"
         self.ready: deque[Mt] = deque()
         self.granted = True
         self.link: Link | None = None

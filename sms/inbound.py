@@ -203,7 +203,7 @@ class Inbound:
     def _stream(self, pdu: DeliverSm | DataSm) -> tuple[str, bool]:
         """Whose text it is, and whether he can be answered."""
         try:
-            return msisdn(pdu.source, self.smsc.country, pdu.source_ton == 1), True
+            return msisdn(pdu.source, self.smsc.country, pdu.source_ton == 1, pdu.source_ton == 2), True
         except BadMsisdn:
             return f"alpha:{pdu.source[:20]}", False
 
@@ -368,7 +368,7 @@ class Inbound:
         stream, answerable = self._stream(pdu)
         if not answerable or self._is_ours(pdu.source):  # some SMSCs leave the addresses as submitted
             with contextlib.suppress(BadMsisdn):
-                stream = msisdn(pdu.dest, self.smsc.country, pdu.dest_ton == 1)
+                stream = msisdn(pdu.dest, self.smsc.country, pdu.dest_ton == 1, pdu.dest_ton == 2)
         note = cmd.NoteReceipt(
             stream=stream,
             smsc=self.smsc.name,

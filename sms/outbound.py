@@ -1,7 +1,8 @@
 """MT: outbox rows become submit_sm, and what the SMSC answers becomes a command.
 
 Theory of operation. Rows are kept in a *lane* per subscriber; the first row of a lane is *ready*, the others wait for it,
-so that texts reach one subscriber in order. An SMSC's gate takes ready rows while its window and rate allow. A part that
+so that texts reach one subscriber in order; it is followed when it is durable that the SMSC has it, so that after a failure no
+subscriber gets more than his last text twice. An SMSC's gate takes ready rows while its window and rate allow. A part that
 is refused for now, or whose answer is missing, goes back to the front; throttling pauses the whole gate, longer each
 time. What the SMSC will never take, or has not taken in `mt_valid_h`, becomes a dead letter with the reason in words.
 
@@ -58,6 +59,8 @@ class Outbound:
             count: told each of sent, failed, throttled with the SMSC's name.
         """
         self.gates = {smsc.name: Gate(smsc, self, clock) for smsc in smscs}
+        gates = list(self.gates.values())
+        self._default = next((gate for gate in gates if gate.transmits), gates[0] if gates else None)
         self._note, self._clock, self._valid_s, self._count = note, clock, valid_s, count
         self._lanes: dict[str, deque[Mt]] = {}
         self._held: set[int] = set()
@@ -103,7 +106,7 @@ class Outbound:
         if granted:
             self.behind = True
             return
-        for mt in [mt for lane in self._lanes.values() for mt in lane if self.gate_of(mt) is gate]:
+        for mt in [mt for lane in self._lanes.values() for mt in lane if mt.lane is not None and self.gate_of(mt) is gate]:
             self._foreign.add(mt.row)
             self._drop(mt)
         gate.ready.clear()
@@ -115,7 +118,7 @@ class Outbound:
 
     def disowned(self) -> None:
         """Others may have taken this process for dead and its rows with it: those not begun are read anew."""
-        for mt in [mt for lane in self._lanes.values() for mt in lane if not mt.open and not mt.got]:
+        for mt in [mt for lane in self._lanes.values() for mt in lane if mt.lane is not None and not mt.open and not mt.got]:
             self._drop(mt)
         for gate in self.gates.values():
             gate.forget_dropped()
@@ -123,7 +126,19 @@ class Outbound:
 
     def _drop(self, mt: Mt) -> None:
         self._held.discard(mt.row)
+        mt.lane = None
         self._next(mt)
+
+    def expire(self) -> None:
+        """What is too old becomes a dead letter also while no link is up; call it every few seconds."""
+        oldest = self._clock.seconds() - self._valid_s
+        lanes = self._lanes.values()
+        for mt in [mt for lane in lanes for mt in lane if mt.queued_at < oldest and mt.lane is not None and not mt.open]:
+            self._too_old(mt)
+            self.gate_of(mt).forget_dropped()
+
+    def _too_old(self, mt: Mt) -> None:
+        self._fail(mt, f"not taken by the SMSC within {self._valid_s / 3600:g} h")
 
     def has_room(self) -> bool:
         """Whether rows of the outbox may be brought now."""
@@ -178,9 +193,20 @@ class Outbound:
         mt.lane = lane
 
     def gate_of(self, mt: Mt) -> Gate:
-        """The gate that a text goes out by: that of the SMSC it answers through, or the first."""
-        gate = self.gates.get(mt.event.smsc)
-        return gate if gate is not None else next(iter(self.gates.values()))
+        """The gate that a text goes out by, see `route`."""
+        return self.route(mt.event.smsc)
+
+    def route(self, smsc: str) -> Gate:
+        """The gate for texts that answer through an SMSC: its own, unless it only receives; else the first that transmits.
+
+        Raises RuntimeError when there are no SMSCs.
+        """
+        gate = self.gates.get(smsc)
+        if gate is None or not gate.transmits:
+            gate = self._default
+        if gate is None:
+            raise RuntimeError("no SMSC is set")
+        return gate
 
     def pump(self) -> None:
         """Let every gate submit what it may."""
@@ -194,7 +220,7 @@ class Outbound:
             return False
         if self._clock.seconds() - mt.queued_at > self._valid_s and not mt.open:
             gate.ready.popleft()
-            self._fail(mt, f"not taken by the SMSC within {self._valid_s / 3600:g} h")
+            self._too_old(mt)
             return False
         if mt.segments:
             return True
@@ -280,27 +306,34 @@ class Outbound:
     unsendable = _fail
 
     def _leave(self, mt: Mt) -> Callable[[], None]:
-        """A text is done with; the next of its subscriber is ready. Returns what to call when that is durable."""
+        """A text is done with. Returns what to call when that is durable; then the next of its subscriber is ready."""
         row = mt.row
         self._held.discard(row)
         self._noting.add(row)
         if self._gone is not None:
             self._gone.add(row)
-        self._next(mt)
-        return lambda: self._noting.discard(row)
-
-    def _next(self, mt: Mt) -> None:
-        lane = mt.lane
-        if lane is None:
-            return
         mt.lane = None
+
+        def durable() -> None:
+            self._noting.discard(row)
+            following = self._next(mt)
+            if following is not None:
+                following.pump()
+
+        return durable
+
+    def _next(self, mt: Mt) -> Gate | None:
+        """Take a text out of its lane; returns the gate at which another became ready."""
+        lane = self._lanes[mt.stream]
         was_first = lane[0] is mt
         lane.remove(mt)
         if not lane:
-            self._lanes.pop(mt.stream, None)
-        elif was_first:
+            del self._lanes[mt.stream]
+        elif was_first and lane[0].lane is not None:
             gate = self.gate_of(lane[0])
             gate.ready.append(lane[0])
+            return gate
+        return None
 
 
 def _nothing() -> None:

@@ -52,7 +52,6 @@ Sources: SMPP 3.4 §2.2 (states), §2.3 (PDUs in each), §2.9 (timers), §4.3 (g
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final
 
 from msgspec.structs import replace
@@ -100,14 +99,13 @@ from sms.session_events import (
     Unbound,
     Unexpected,
 )
-from sms.session_pending import Entry, Pending, Question
+from sms.session_pending import ANSWERS, Entry, Pending, Question, Questions
 from sms.session_states import MOVES, RULES, TABLE, State, Who
 
 __all__ = ["MAX_SEQUENCE", "RULES", "TABLE", "Session", "State", "Who"]
 
 MAX_SEQUENCE: Final = 0x7FFFFFFF
 
-_ANSWERS: Final[Mapping[type[Pdu], type[Pdu]]] = {DataSm: DataSmResp, QuerySm: QuerySmResp}
 _DELIVER_SM: Final = int(Command.DELIVER_SM)
 _SUBMIT_SM: Final = int(Command.SUBMIT_SM)
 _SUBMIT_SM_RESP: Final = int(Command.SUBMIT_SM_RESP)
@@ -151,7 +149,7 @@ class Session:
         self._heard_at = 0.0
         self._pending = Pending()
         self._waiting = self._pending.waiting
-        self._questions: dict[int, Question] = {}
+        self._questions = Questions()
         self._out: list[bytes] = []
         self._go(State.OPEN)
 
@@ -233,7 +231,7 @@ class Session:
         sequence = self._following()
         octets = self._say(replace(pdu, sequence=sequence))
         self._sequence = sequence
-        self._waiting[sequence] = Entry(token, now + self._response_timeout_s, _ANSWERS[type(pdu)])
+        self._waiting[sequence] = Entry(token, now + self._response_timeout_s, ANSWERS[type(pdu)])
         return octets
 
     def deliver_resp(self, sequence: int, status: int = 0) -> bytes:
@@ -301,15 +299,10 @@ class Session:
         events: list[Event] = []
         if self.closed:
             return events
-        for sequence, question in list(self._questions.items()):
-            if question.deadline > now:
-                continue
-            if question.command is Command.ENQUIRE_LINK and self._heard_at > question.sent_at:
-                del self._questions[sequence]  # the answer is missing, but the line is alive
-                continue
-            waited = question.deadline - question.sent_at
+        unanswered = self._questions.unanswered(now, self._heard_at)
+        if unanswered:
             self._go(State.CLOSED)
-            return [LinkDead(f"no answer to {question.command.name.lower()} within {waited:g} s")]
+            return [LinkDead(unanswered)]
         events += self._pending.overdue(now)
         if self._enquire_at is not None and self._enquire_at <= now:
             events.append(SendEnquireLink())

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from sms.pdu_types import Command, GenericNack, Pdu
+from sms.pdu_types import Command, DataSm, DataSmResp, GenericNack, Pdu, QuerySm, QuerySmResp
 from sms.session_events import Answered, LateAnswer, Response, ResponseLate, Token, Unexpected
 
 MAX_LATE: Final = 1024
 """Overdue requests that are remembered for a late answer, the newest; an SMSC that never answers must not fill the memory."""
+ANSWERS: Final[Mapping[type[Pdu], type[Pdu]]] = {DataSm: DataSmResp, QuerySm: QuerySmResp}
+"""Requests other than submit_sm, and their answers."""
 
 
 class Entry(NamedTuple):
@@ -25,6 +28,21 @@ class Question(NamedTuple):
     command: Command
     sent_at: float
     deadline: float
+
+
+class Questions(dict[int, Question]):
+    """The questions that wait for their answers, by sequence_number."""
+
+    def unanswered(self, now: float, heard_at: float) -> str:
+        """Which question has waited too long, in words; empty for none. A line that was heard since needs no answer."""
+        for sequence, question in list(self.items()):
+            if question.deadline > now:
+                continue
+            if question.command is not Command.ENQUIRE_LINK or heard_at <= question.sent_at:
+                waited = question.deadline - question.sent_at
+                return f"no answer to {question.command.name.lower()} within {waited:g} s"
+            del self[sequence]
+        return ""
 
 
 class Pending:

@@ -10,8 +10,8 @@ import msgspec
 from billing_bridge.orders import CANCEL, CHARGE, CONFIRM, BillingOrder
 from billing_bridge.port import Authorised, Booked, Refused
 
-BOOKINGS_KEPT = 500_000
-"""Older bookings are forgotten, so that a long run does not fill the memory; about 150 MB at this many."""
+BOOKINGS_KEPT, ACCOUNTS_KEPT = 10_000, 50_000
+"""Older bookings and accounts are forgotten, so that a long run does not fill the memory; about 3 and 15 MiB at this many."""
 
 
 class Account(msgspec.Struct, forbid_unknown_fields=True):
@@ -68,6 +68,8 @@ class Books:
         account = self.accounts.get(msisdn)
         if account is None and self._open:
             account = self.accounts[msisdn] = Account(self._credit_fen)
+            if len(self.accounts) > ACCOUNTS_KEPT:
+                del self.accounts[next(iter(self.accounts))]
         return account
 
     def authorise(self, order: BillingOrder) -> Authorised | Refused:

@@ -64,7 +64,7 @@ class Service(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         prices: later prices, each with the day it starts.
     """
 
-    code: Annotated[str, msgspec.Meta(pattern="^[0-9A-Z]{1,10}$")]
+    code: Annotated[str, msgspec.Meta(pattern=r"^[0-9A-Z]{1,10}\Z", description="1 to 10 digits or capital letters, in quotes")]
     name: Names
     price_fen: Annotated[int, msgspec.Meta(ge=0, le=1_000_000)]
     fee: Fee = Fee.MONTHLY

@@ -12,8 +12,8 @@ from datetime import datetime, timedelta
 from hotline.domain import commands as cmd
 from hotline.domain import events as ev
 from hotline.domain.catalogue import Fee, Service
+from hotline.domain.delivery import drop_segments
 from hotline.domain.money import yuan
-from hotline.domain.msisdn import answerable
 from hotline.domain.ordering import bill, name_of, priced
 from hotline.domain.step import Step
 from hotline.domain.subscriber import ACTIVE, OFFERED, Order
@@ -116,11 +116,7 @@ def wake(step: Step, command: cmd.FireWake) -> None:
 def _segments_late(step: Step, command: cmd.FireWake) -> None:
     waiting = step.state.waiting.get(command.subject)
     if waiting is not None and waiting.event == command.of:
-        dropped = step.record(ev.SegmentsDropped(command.subject, "late"))
-        if answerable(step.stream):
-            step.text("segments_lost", dropped)
-        else:
-            step.record(ev.AnswerWithheld("not_a_subscriber"), dropped)
+        drop_segments(step, command.subject, "late")
 
 
 def _remind(step: Step, service: Service, command: cmd.FireWake) -> None:

@@ -7,8 +7,9 @@ from datetime import timedelta
 from hotline.domain import commands as cmd
 from hotline.domain import events as ev
 from hotline.domain.errors import OrderOvertaken
+from hotline.domain.msisdn import answerable
 from hotline.domain.ordering import name_of
-from hotline.domain.receipts import same_message
+from hotline.domain.receipts import plain, same_message
 from hotline.domain.step import Step
 from hotline.domain.subscriber import HELD, Order
 
@@ -22,21 +23,28 @@ def accepted(step: Step, command: cmd.NoteAccepted) -> None:
 
 def _match_early(step: Step, command: cmd.NoteAccepted) -> None:
     oldest = step.now - timedelta(hours=step.desk.rules.receipt_wait_h)
-    for early in list(step.state.early):
-        part = _part_of(command.parts, early.message_id) if early.smsc == command.smsc and early.at >= oldest else 0
+    early = [each for each in step.state.early if each.smsc == command.smsc and each.at >= oldest]
+    taken = {plain(each.message_id) for each in early}
+    for each in early:
+        part = _part_of(command.parts, each.message_id, taken)
         if part:
-            step.record(ev.ReceiptReceived(command.mt, part, early.state, early.error, early.smsc, early.message_id))
+            step.record(ev.ReceiptReceived(command.mt, part, each.state, each.error, each.smsc, each.message_id))
 
 
-def _part_of(ids: dict[int, str], message_id: str) -> int:
-    """The part that has this id, or else one whose id may name the same message; 0 for none."""
-    near = 0
+def _part_of(ids: dict[int, str], message_id: str, taken: set[str]) -> int:
+    """The part that has this id, or else one whose id may name the same message; 0 for none.
+
+    A decimal id may be another's in hexadecimal: ids that are `taken`, by receipts of their own, are no others'.
+    """
+    own = plain(message_id)
+    found, best = 0, 0
     for part, submitted in ids.items():
         if submitted == message_id:
             return part
-        if not near and same_message(submitted, message_id):
-            near = part
-    return near
+        closeness = 2 if plain(submitted) == own else int(plain(submitted) not in taken)
+        if closeness > best and same_message(submitted, message_id):
+            found, best = part, closeness
+    return found
 
 
 def unsendable(step: Step, command: cmd.NoteUnsendable) -> None:
@@ -83,12 +91,22 @@ def _keep(step: Step, command: cmd.KeepSegment) -> None:
     waiting = step.state.waiting.get(command.key)
     if waiting is None and len(step.state.waiting) >= step.desk.rules.segmented_texts_max:
         oldest = min(step.state.waiting, key=lambda key: step.state.waiting[key].at)
-        step.record(ev.SegmentsDropped(oldest, "too_many"), command.id)
+        step.cause = command.id
+        drop_segments(step, oldest, "too_many")
     event = ev.SegmentKept(command.key, command.part, command.total, command.payload, command.data_coding)
     kept = step.begin(event, command.id)
     if waiting is None:
         due = step.now + timedelta(seconds=step.desk.rules.segment_wait_s)
         step.record(ev.WakeSet(due, "segments", command.key, kept))
+
+
+def drop_segments(step: Step, key: str, why: str) -> None:
+    """Give up an unfinished text and tell its sender, if he is a subscriber; `why` as in SegmentsDropped."""
+    dropped = step.record(ev.SegmentsDropped(key, why))
+    if answerable(step.stream):
+        step.idle_text("segments_lost", dropped)
+    else:
+        step.record(ev.AnswerWithheld("not_a_subscriber"), dropped)
 
 
 def retry_dead_letter(step: Step, command: cmd.RetryDeadLetter) -> None:

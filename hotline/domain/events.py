@@ -170,7 +170,7 @@ class CaseOpened(Event, frozen=True, gc=False):
 
 
 class ComplaintRepeated(Event, frozen=True, gc=False):
-    """The same complaint came again and joined its open case."""
+    """A complaint joined an open case: the same words again, or the newest case after too many others."""
 
     number: str
 
@@ -184,12 +184,12 @@ class AskedBack(Event, frozen=True, gc=False):
 
 
 class AnswerWithheld(Event, frozen=True, gc=False):
-    """No answer was sent; `why` is help_limit, ask_limit or not_a_subscriber."""
+    """No answer was sent; `why` is help_limit, ask_limit, answer_limit or not_a_subscriber."""
 
     why: str
 
 
-class MtQueued(Event, frozen=True, gc=False):
+class MtQueued(Event, frozen=True, gc=False, omit_defaults=True):
     """An MT text waits in the outbox.
 
     Attributes:
@@ -198,6 +198,7 @@ class MtQueued(Event, frozen=True, gc=False):
         smsc: SMSC to send it by, "" for the first one.
         number: service number it comes from, "" for the SMSC's own.
         reference: 0..255, shared by the parts of one long text.
+        idle: it answers a text that changed nothing, and counts towards the rule answers_per_hour.
     """
 
     text: str
@@ -205,6 +206,7 @@ class MtQueued(Event, frozen=True, gc=False):
     smsc: str
     number: str
     reference: int
+    idle: bool = False
 
 
 class MtAccepted(Event, frozen=True, gc=False):

@@ -34,9 +34,9 @@ def priced(step: Step, code: str, price_fen: int) -> dict[str, str]:
 
 def _say_active(step: Step, code: str, price_fen: int) -> None:
     if price_fen:
-        step.text("already_active", **priced(step, code, price_fen))
+        step.idle_text("already_active", **priced(step, code, price_fen))
     else:
-        step.text("already_active_free", name=name_of(step, code), code=code)
+        step.idle_text("already_active_free", name=name_of(step, code), code=code)
 
 
 def order(step: Step, code: str, *, channel: str = "sms", by: str = "") -> None:
@@ -48,10 +48,11 @@ def order(step: Step, code: str, *, channel: str = "sms", by: str = "") -> None:
         _say_active(step, code, held.price_fen)
         return
     if held is not None and held.state == ACTIVATING:
-        step.text("already_activating", name=name_of(step, code), code=code)
+        step.idle_text("already_activating", name=name_of(step, code), code=code)
         return
     if held is not None and _open(step, held) and held.price_fen == price:
-        _send_offer(step, service, price, held.event)
+        if not step.withheld(held.event):
+            _send_offer(step, service, price, held.event, idle=True)
         return
     if held is not None and held.state == OFFERED:
         step.record(ev.OfferWithdrawn(code, "price_changed" if _open(step, held) else "expired"))
@@ -64,10 +65,11 @@ def _make_offer(step: Step, service: Service, price: int, channel: str = "sms", 
     return step.record(ev.OfferMade(service.code, price, valid_until, channel, by))
 
 
-def _send_offer(step: Step, service: Service, price: int, offer: int) -> None:
+def _send_offer(step: Step, service: Service, price: int, offer: int, *, idle: bool = False) -> None:
     step.text(
         OFFER_TEXT[service.fee],
         offer,
+        idle,
         name=service.name.of(step.state.lang),
         code=service.code,
         price=yuan(price),
@@ -90,7 +92,7 @@ def confirm(step: Step, code: str | None, words: str) -> None:
     if code is None and len(offers) == 1:
         code = offers[0]
     elif code is None and offers:
-        step.text("confirm_which", items=_offer_items(step, offers))
+        step.idle_text("confirm_which", items=_offer_items(step, offers))
         return
     if code is None or code not in offers:
         _explain_no_offer(step, code)
@@ -113,18 +115,18 @@ def _explain_no_offer(step: Step, code: str | None) -> None:
     if code is None and held:
         code = max(held, key=lambda each: held[each].since)
     entry = held.get(code) if code is not None else None
-    if code is None or entry is None:
-        step.text("nothing_to_confirm")
+    if code is None or entry is None or entry.declined:
+        step.idle_text("nothing_to_confirm")
     elif entry.state == ACTIVE:
         _say_active(step, code, entry.price_fen)
     elif entry.state == ACTIVATING:
-        step.text("already_activating", name=name_of(step, code), code=code)
+        step.idle_text("already_activating", name=name_of(step, code), code=code)
     elif entry.state in (OFFERED, WITHDRAWN):
         if entry.state == OFFERED:
             step.record(ev.OfferWithdrawn(code, "expired"))
-        step.text("offer_expired", name=name_of(step, code), code=code)
+        step.idle_text("offer_expired", name=name_of(step, code), code=code)
     else:
-        step.text("nothing_to_confirm")
+        step.idle_text("nothing_to_confirm")
 
 
 def _accept(step: Step, code: str, words: str) -> None:
@@ -167,7 +169,7 @@ def held_codes(step: Step) -> list[str]:
 
 
 def cancel(step: Step, code: str | None, words: str, *, channel: str = "sms", by: str = "") -> None:
-    """End a subscription at once; without a code, the only one, or ask by a numbered list."""
+    """End a subscription or withdraw an offer at once; without a code, the only one, or ask by a numbered list."""
     if code is None:
         _cancel_unnamed(step, words)
         return
@@ -178,15 +180,13 @@ def cancel(step: Step, code: str | None, words: str, *, channel: str = "sms", by
         withdrawn = step.record(ev.OfferWithdrawn(code, "cancelled"))
         step.text("cancelled_offer", withdrawn, name=name_of(step, code), code=code)
     else:
-        step.text("not_subscribed", name=name_of(step, code), code=code)
+        step.idle_text("not_subscribed", name=name_of(step, code), code=code)
 
 
 def _cancel_unnamed(step: Step, words: str) -> None:
-    codes = held_codes(step)
-    offers = open_offers(step)
-    if not codes and len(offers) == 1:
-        cancel(step, offers[0], words)
-    elif not codes:
+    held = held_codes(step)
+    codes = held + open_offers(step)
+    if not held:  # offers alone are all withdrawn: that costs nothing and can be ordered again
         cancel_all(step, words)
     elif len(codes) == 1:
         cancel(step, codes[0], words)
@@ -196,12 +196,14 @@ def _cancel_unnamed(step: Step, words: str) -> None:
 
 def ask_which(step: Step, codes: list[str]) -> None:
     """Send the numbered list of what could be cancelled; the next number answers it."""
+    if step.withheld():
+        return
     texts, lang = step.desk.texts, step.state.lang
     asked = step.record(ev.QuestionAsked(tuple(codes)))
     items = "".join(
         texts.item(lang, "cancel_item", index=index, name=name_of(step, code), code=code) for index, code in enumerate(codes, 1)
     )
-    step.text("cancel_which", asked, items=items)
+    step.text("cancel_which", asked, True, items=items)
 
 
 def end(step: Step, code: str, words: str, channel: str = "sms", by: str = "") -> int:
@@ -216,7 +218,7 @@ def cancel_all(step: Step, words: str) -> None:
     """End everything that is held and withdraw everything that is offered."""
     codes, offers = held_codes(step), open_offers(step)
     if not codes and not offers:
-        step.text("nothing_to_cancel")
+        step.idle_text("nothing_to_cancel")
         return
     if not codes and len(offers) == 1:
         cancel(step, offers[0], words)

@@ -10,11 +10,15 @@ def same_message(submitted: str, receipted: str) -> bool:
 
     Equal in another case, with "0x" or zeros in front, or one decimal and the other hexadecimal. An empty id names none.
     """
-    a, b = submitted.strip().lower(), receipted.strip().lower()
-    if not a or not b:
+    a, b = plain(submitted), plain(receipted)
+    if not submitted.strip() or not receipted.strip():
         return False
-    a, b = a.removeprefix("0x").lstrip("0"), b.removeprefix("0x").lstrip("0")
     return a == b or not _numbers(a).isdisjoint(_numbers(b))
+
+
+def plain(message_id: str) -> str:
+    """An id without what SMSCs add to it: capitals, "0x" and zeros in front."""
+    return message_id.strip().lower().removeprefix("0x").lstrip("0")
 
 
 def _numbers(text: str) -> frozenset[int]:

@@ -19,15 +19,18 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
             orders. Source: second confirmation, MII notice of 20 Apr 2004; the 24 h are our choice.
         help_per_hour: help texts one subscriber gets in any 60 minutes, so that two robots stop. Ours.
         asks_per_hour: times in any 60 minutes that a near miss of one subscriber is asked back. Ours.
+        answers_per_hour: answers within an hour, from the first, to texts of one subscriber that change nothing,
+            such as a list, or an order of what is there; what changes something is always answered. Ours.
         question_valid_min: minutes for which the number answering a numbered list is understood. Ours.
         first_charge_after_h: hours from activation to the first monthly charge, in which the reminders
             are sent and cancelling costs nothing. Ours.
         reminders_before_first_charge: texts that name price and way out before the first monthly
             charge. Source: operator policy of July 2006 (two).
         complaint_answer_working_days: working days within which a complaint is answered.
-            Source: operator promise (network cause two, other causes five).
-        complaint_network_answer_working_days: the same where the network is the cause.
+            Source: operator promise (five).
         same_complaint_h: hours in which the same words again join the case that is open. Ours.
+        complaints_per_hour: cases that one subscriber opens in any 60 minutes; further complaints join the newest.
+            As many are remembered when the same words come again. Ours.
         records_kept_months: months for which texts and consents are kept; at least five.
             Source: MII 2004 (five months); the 24 are our choice.
         segment_wait_s: seconds for which parts of a long text wait for the missing ones. Ours.
@@ -40,17 +43,18 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     offer_valid_h: Hours = 24
     help_per_hour: Count = 3
     asks_per_hour: Count = 10
+    answers_per_hour: Count = 200
     question_valid_min: Annotated[int, msgspec.Meta(ge=1, le=7 * 24 * 60)] = 60
     first_charge_after_h: Hours = 72
     reminders_before_first_charge: Annotated[int, msgspec.Meta(ge=0, le=10)] = 2
     complaint_answer_working_days: Annotated[int, msgspec.Meta(ge=1, le=15)] = 5
-    complaint_network_answer_working_days: Annotated[int, msgspec.Meta(ge=1, le=15)] = 2
     same_complaint_h: Hours = 24
+    complaints_per_hour: Count = 10
     records_kept_months: Annotated[int, msgspec.Meta(ge=5, le=240)] = 24
     segment_wait_s: Annotated[int, msgspec.Meta(ge=10, le=7 * 86400)] = 3600
     segmented_texts_max: Annotated[int, msgspec.Meta(ge=1, le=64)] = 8
     receipt_wait_h: Hours = 72
-    receipts_max: Annotated[int, msgspec.Meta(ge=1, le=256)] = 32
+    receipts_max: Annotated[int, msgspec.Meta(ge=1, le=256)] = 16
     mt_valid_h: Hours = 48
 
     @property

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 
 from hotline.domain.catalogue import Catalogue
-from hotline.domain.events import Event, MtQueued
+from hotline.domain.events import AnswerWithheld, Event, MtQueued
 from hotline.domain.rules import Rules
-from hotline.domain.subscriber import Subscriber, evolve
+from hotline.domain.subscriber import HOUR, Subscriber, evolve
 from hotline.domain.texts import Texts
 
 
@@ -82,9 +82,22 @@ class Step:
         self.cause = str(event_id)
         return event_id
 
-    def text(self, key: str, cause: str | int = "", **words: str | int) -> int:
-        """Queue the text `key` of the catalogue in the subscriber's language; returns its id."""
+    def withheld(self, cause: str | int = "") -> bool:
+        """Whether a text that changed nothing is not answered, after too many of these, so that robots stop; notes it."""
+        idle, limit = self.state.idle, self.desk.rules.answers_per_hour
+        if limit and (idle is None or idle.count < limit or idle.since <= self.now - HOUR):
+            return False
+        self.record(AnswerWithheld("answer_limit"), cause)
+        return True
+
+    def idle_text(self, key: str, cause: str | int = "", **words: str | int) -> None:
+        """Queue the answer to a text that changed nothing, unless it is to be withheld."""
+        if not self.withheld(cause):
+            self.text(key, cause, True, **words)
+
+    def text(self, key: str, cause: str | int = "", idle: bool = False, /, **words: str | int) -> int:
+        """Queue the text `key` of the catalogue in the subscriber's language; returns its id. `idle` as in MtQueued."""
         state = self.state
         number = state.number or self.desk.number
         body = self.desk.texts.render(state.lang, key, number=number, hotline=self.desk.hotline, **words)
-        return self.record(MtQueued(body, key, state.smsc, state.number, state.reference), cause)
+        return self.record(MtQueued(body, key, state.smsc, state.number, state.reference, idle), cause)

@@ -15,6 +15,7 @@ from typing import Any
 import msgspec
 
 from hotline.domain import events as ev
+from hotline.domain import meaning as m
 from hotline.domain.rules import Rules
 
 OFFERED, ACTIVATING, ACTIVE = "offered", "activating", "active"
@@ -23,7 +24,7 @@ HELD = (ACTIVATING, ACTIVE)
 """States in which the subscriber has the service, or is about to."""
 
 
-class Subscription(msgspec.Struct, gc=False):
+class Subscription(msgspec.Struct, gc=False, omit_defaults=True):
     """One service of the subscriber.
 
     Attributes:
@@ -34,6 +35,7 @@ class Subscription(msgspec.Struct, gc=False):
         valid_until: of an offer.
         charged: the last month charged ("2026-11"); it outlives a cancellation, so that no month is charged twice.
         wake: the wake-up that comes next, a reminder or a charge; any other does nothing.
+        declined: the subscriber withdrew the offer himself, so a later yes has not come too late.
     """
 
     state: str
@@ -43,17 +45,18 @@ class Subscription(msgspec.Struct, gc=False):
     valid_until: datetime | None = None
     charged: str = ""
     wake: int = 0
+    declined: bool = False
 
 
 class Question(msgspec.Struct, gc=False):
-    """A numbered list that the subscriber may answer with a number."""
+    """A numbered list that the subscriber may answer with a number, as long as he texts nothing else first."""
 
     codes: tuple[str, ...]
     at: datetime
 
 
 class Case(msgspec.Struct, gc=False):
-    """An open complaint; `digest` tells whether the same words come again."""
+    """A complaint that later ones may join; `digest` tells whether the same words come again."""
 
     number: str
     at: datetime
@@ -96,6 +99,13 @@ class Order(msgspec.Struct, gc=False):
     delayed: bool = False
 
 
+class Idle(msgspec.Struct, gc=False):
+    """Answers to texts that changed nothing, counted from the first one for an hour."""
+
+    since: datetime
+    count: int = 1
+
+
 class Subscriber(msgspec.Struct, omit_defaults=True):
     """All that decisions need to know of one subscriber."""
 
@@ -108,6 +118,7 @@ class Subscriber(msgspec.Struct, omit_defaults=True):
     cases: dict[str, Case] = {}
     helped: list[datetime] = []
     asked: list[datetime] = []
+    idle: Idle | None = None
     waiting: dict[str, WaitingParts] = {}
     sent: dict[int, SentMt] = {}
     early: list[EarlyReceipt] = []
@@ -120,10 +131,14 @@ class Subscriber(msgspec.Struct, omit_defaults=True):
         return held is not None and held.state == ACTIVATING and held.event == order
 
 
+HOUR = timedelta(hours=1)
+
 Evolve = Callable[[Subscriber, Any, int, datetime, Rules], None]
 
 
 def _text_received(state: Subscriber, event: ev.TextReceived, _id: int, _at: datetime, _rules: Rules) -> None:
+    if state.question is not None and type(event.meaning) is not m.Choice:
+        state.question = None  # else a number meant for a later text would cancel what an old list names
     lang = getattr(event.meaning, "lang", None)
     if lang is not None:
         state.lang = intern(lang)  # msgspec leaves out a default only where it is the same object
@@ -156,6 +171,7 @@ def _offer_made(state: Subscriber, event: ev.OfferMade, event_id: int, at: datet
 
 def _offer_withdrawn(state: Subscriber, event: ev.OfferWithdrawn, event_id: int, at: datetime, _rules: Rules) -> None:
     _become(state, event.code, WITHDRAWN, event_id, at)
+    state.subscriptions[event.code].declined = event.why in ("refused", "cancelled")
 
 
 def _consent_given(state: Subscriber, event: ev.ConsentGiven, event_id: int, at: datetime, _rules: Rules) -> None:
@@ -208,8 +224,11 @@ def _question_asked(state: Subscriber, event: ev.QuestionAsked, _id: int, at: da
     state.question = Question(event.codes, at)
 
 
-def _case_opened(state: Subscriber, event: ev.CaseOpened, _id: int, at: datetime, _rules: Rules) -> None:
-    state.cases[event.number] = Case(event.number, at, complaint_digest(event.words))
+def _case_opened(state: Subscriber, event: ev.CaseOpened, _id: int, at: datetime, rules: Rules) -> None:
+    oldest = at - timedelta(hours=rules.same_complaint_h)
+    cases = [case for case in state.cases.values() if case.at > oldest]
+    cases.append(Case(event.number, at, complaint_digest(event.words)))
+    state.cases = {case.number: case for case in cases[-max(rules.complaints_per_hour, 1) :]}
 
 
 def _help_given(state: Subscriber, _event: ev.HelpGiven, _id: int, at: datetime, _rules: Rules) -> None:
@@ -220,8 +239,14 @@ def _asked_back(state: Subscriber, _event: ev.AskedBack, _id: int, at: datetime,
     state.asked = [*recent(state.asked, at), at]
 
 
-def _mt_queued(state: Subscriber, event: ev.MtQueued, _id: int, _at: datetime, _rules: Rules) -> None:
+def _mt_queued(state: Subscriber, event: ev.MtQueued, _id: int, at: datetime, _rules: Rules) -> None:
     state.reference = (event.reference + 1) % 256
+    if event.idle:
+        idle = state.idle
+        if idle is None or idle.since <= at - HOUR:
+            state.idle = Idle(at)
+        else:
+            idle.count += 1
 
 
 def _mt_accepted(state: Subscriber, event: ev.MtAccepted, _id: int, at: datetime, rules: Rules) -> None:
@@ -259,9 +284,12 @@ FINAL = frozenset({"DELIVRD", "EXPIRED", "DELETED", "UNDELIV", "REJECTD", "UNKNO
 """Receipt states after which no other comes. Source: SMPP 3.4 §5.2.28."""
 
 
+_HOUR = timedelta(hours=1)
+
+
 def recent(times: list[datetime], now: datetime) -> list[datetime]:
     """Those of `times` that lie within the 60 minutes before `now`."""
-    hour_ago = now - timedelta(hours=1)
+    hour_ago = now - _HOUR
     return [at for at in times if at > hour_ago]
 
 

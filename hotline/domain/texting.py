@@ -11,7 +11,7 @@ from hotline.domain import events as ev
 from hotline.domain import meaning as m
 from hotline.domain import ordering
 from hotline.domain.step import Step
-from hotline.domain.subscriber import complaint_digest, recent
+from hotline.domain.subscriber import Case, complaint_digest, recent
 
 
 def receive(step: Step, command: cmd.ReceiveText) -> None:
@@ -32,8 +32,16 @@ def _confirm(step: Step, meaning: m.Confirm, text: str) -> None:
 
 
 def _refuse(step: Step, meaning: m.Refuse, text: str) -> None:
-    if not ordering.refuse(step, meaning.code, text):
+    if ordering.refuse(step, meaning.code, text):
+        return
+    held = ordering.held_codes(step)
+    codes = held if meaning.code is None else [code for code in held if code == meaning.code]
+    if not codes:
         _give_help(step, meaning, text)
+    elif len(codes) == 1:
+        _ask_back(step, "ask_cancel", name=ordering.name_of(step, codes[0]), code=codes[0])
+    else:
+        _ask_back(step, "ask_cancel_which")
 
 
 def _cancel(step: Step, meaning: m.Cancel, text: str) -> None:
@@ -47,9 +55,10 @@ def _cancel_all(step: Step, _meaning: m.CancelAll, text: str) -> None:
 def _list(step: Step, _meaning: m.ListServices, _text: str) -> None:
     codes = ordering.held_codes(step)
     if not codes:
-        step.text("list_empty")
+        step.idle_text("list_empty")
         return
-    step.text("list", count=len(codes), items="".join(_list_item(step, code) for code in codes))
+    if not step.withheld():
+        step.text("list", "", True, count=len(codes), items="".join(_list_item(step, code) for code in codes))
 
 
 def _list_item(step: Step, code: str) -> str:
@@ -67,18 +76,28 @@ def _complain(step: Step, meaning: m.Complain, _text: str) -> None:
 
 
 def complain(step: Step, words: str, channel: str) -> str:
-    """Open a case for a complaint, or join the one that the same words opened; returns its number."""
-    digest = complaint_digest(words)
-    since = step.now - timedelta(hours=step.desk.rules.same_complaint_h)
-    for case in step.state.cases.values():
-        if case.digest == digest and case.at > since:
-            repeated = step.record(ev.ComplaintRepeated(case.number))
-            step.text("complaint_repeated", repeated, case=case.number)
-            return case.number
+    """Open a case for a complaint, or join an open one (see _joined); returns the case's number."""
+    case = _joined(step, words)
+    if case is not None:
+        repeated = step.record(ev.ComplaintRepeated(case.number))
+        step.idle_text("complaint_repeated", repeated, case=case.number)
+        return case.number
     number = f"{step.next_id():06d}"
     opened = step.record(ev.CaseOpened(number, words, channel))
     step.text("complaint_received", opened, case=number, days=step.desk.rules.complaint_answer_working_days)
     return number
+
+
+def _joined(step: Step, words: str) -> Case | None:
+    """The case that the same words opened, or the newest one after too many in an hour; None if a new one is due."""
+    digest, rules = complaint_digest(words), step.desk.rules
+    oldest = step.now - timedelta(hours=rules.same_complaint_h)
+    cases = [case for case in step.state.cases.values() if case.at > oldest]
+    for case in cases:
+        if case.digest == digest:
+            return case
+    newest = cases[-1] if cases else None
+    return newest if len(recent([case.at for case in cases], step.now)) >= rules.complaints_per_hour else None
 
 
 def _choice(step: Step, meaning: m.Choice, text: str) -> None:

@@ -64,10 +64,10 @@ PLACEHOLDERS: dict[str, frozenset[str]] = {
 """Every text by its key, with the placeholders that it may use beside COMMON."""
 
 REQUIRED: dict[str, frozenset[str]] = {
-    "offer_monthly": frozenset({"name", "code", "price"}),
-    "offer_per_use": frozenset({"name", "code", "price"}),
-    "offer_free": frozenset({"name", "code"}),
-    "offer_repriced": frozenset({"name", "code", "price", "unit"}),
+    "offer_monthly": frozenset({"name", "code", "price", "number"}),
+    "offer_per_use": frozenset({"name", "code", "price", "number"}),
+    "offer_free": frozenset({"name", "code", "number"}),
+    "offer_repriced": frozenset({"name", "code", "price", "unit", "number"}),
     "already_active": frozenset({"price", "unit"}),
     "confirm_which": frozenset({"items"}),
     "confirm_item": frozenset({"name", "code", "price", "unit"}),

@@ -1,7 +1,8 @@
 """Domain values to columns and back: times, partitions, events, states, and the hash chain.
 
-Chain: hash(n) = SHA-256(hash(n-1) | id | stream | at | kind | cause | SHA-256(body)). Only the digest of the body goes in,
-so that a text past its retention can be replaced by its digest without breaking the chain.
+Chain: hash(n) = SHA-256(hash(n-1) | id | stream | at | kind | cause | kept SHA-256(body)). Only the digest of the body goes
+in, so that a text past its retention can be replaced by its digest without breaking the chain; `kept` is the JSON of what
+stays then, see `redaction.kept_fields`, and empty for events that are never erased.
 """
 
 from __future__ import annotations
@@ -60,10 +61,12 @@ def decode_state(body: str) -> Subscriber:
     return _state_decoder.decode(body)
 
 
-def chain_hash(previous: bytes, event_id: int, stream: str, at: int, kind: str, cause: str, body: bytes) -> bytes:
-    """The hash of an event over its predecessor in its partition's chain; `body` is UTF-8 JSON."""
+def chain_hash(
+    previous: bytes, event_id: int, stream: str, at: int, kind: str, cause: str, body: bytes, kept: bytes = b""
+) -> bytes:
+    """The hash of an event over its predecessor in its partition's chain; `body` and `kept` are UTF-8 JSON."""
     digest = sha256(body).digest() if not body.startswith(ERASED) else body_digest(body)
-    return sha256(previous + f"|{event_id}|{stream}|{at}|{kind}|{cause}|".encode() + digest).digest()
+    return sha256(previous + f"|{event_id}|{stream}|{at}|{kind}|{cause}|".encode() + kept + digest).digest()
 
 
 def body_digest(body: bytes) -> bytes:

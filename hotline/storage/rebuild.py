@@ -1,7 +1,8 @@
 """Make states, outbox and wake-ups again from the events, and hold them against what is stored.
 
 Events are the truth. What this finds is a bug of ours or somebody's hand in the tables. States are made with the
-rules of today; receipts that are awaited may differ where `receipts_max` or `receipt_wait_h` were changed since.
+rules of today; receipts that are awaited may differ where `receipts_max` or `receipt_wait_h` were changed since, and
+complaints that others may join where `complaints_per_hour` or `same_complaint_h` were.
 """
 
 from __future__ import annotations

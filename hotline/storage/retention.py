@@ -14,34 +14,16 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-import msgspec
 import sqlalchemy as sa
 
 from hotline.domain import events as ev
-from hotline.domain import meaning as m
 from hotline.storage.codec import ERASED, decode_event, decode_state, erased, to_us
 from hotline.storage.opening import writing_engine
+from hotline.storage.redaction import ERASABLE, redacted
 from hotline.storage.schema import event, outbox, state
 
 PAGE = 200
 """Events in one transaction, so that the ledger waits for a moment at most."""
-
-ERASABLE = (ev.TextReceived, ev.MtQueued, ev.SegmentKept)
-"""The kinds of events whose words are erased; an erased body of another kind is a forgery."""
-
-
-def redacted(happened: ev.Event) -> ev.Event | None:
-    """The event without its words, or None when it is of a kind that is kept whole."""
-    if isinstance(happened, ev.TextReceived):
-        meaning = happened.meaning
-        if isinstance(meaning, m.Complain):
-            meaning = msgspec.structs.replace(meaning, words="")
-        return msgspec.structs.replace(happened, text="", meaning=meaning)
-    if isinstance(happened, ev.MtQueued):
-        return msgspec.structs.replace(happened, text="")
-    if isinstance(happened, ev.SegmentKept):
-        return msgspec.structs.replace(happened, payload=b"")
-    return None
 
 
 def erase(url: str, before: datetime, *, progress: Callable[[int], None] = lambda _: None) -> int:

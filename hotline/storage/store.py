@@ -22,6 +22,10 @@ class StorageError(Exception):
     """The database can't store now: full, locked, read-only or gone; nothing of the batch was kept."""
 
 
+class StateDamaged(StorageError):
+    """One stream's stored state can't be read; only that stream's commands fail."""
+
+
 @dataclass(slots=True)
 class Writes:
     """All rows that one batch changes, for one commit."""

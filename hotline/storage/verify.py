@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import sqlalchemy as sa
 
+from hotline.domain.events import Event
 from hotline.domain.msisdn import mask
-from hotline.storage.codec import GENESIS, chain_hash, decode_event, is_erased
+from hotline.storage.codec import GENESIS, chain_hash, decode_event, encode_event, erased, is_erased, to_us
 from hotline.storage.opening import reading_engine
 from hotline.storage.queries.events import by_id
-from hotline.storage.retention import ERASABLE
+from hotline.storage.redaction import ERASABLE, kept_fields, redacted
 from hotline.storage.schema import chain
 
 MOST = 100
@@ -31,7 +33,8 @@ class Problem:
         stream: the subscriber's number, masked, or "".
         kind: the event's kind, or "".
         what: content (a field or the body was changed), hash (the stored hash was), gap (events before this one are
-            missing), unreadable (the body is no event), forged (an erased body of a kind that is never erased),
+            missing), unreadable (the body is no event), forged (an erased body of a kind that is never erased, that still
+            holds words, or that is too young),
             head (the partition's row doesn't match its last event).
         words: the same as a sentence.
     """
@@ -49,10 +52,11 @@ class _Partition:
     `stored` is the last event's hash as stored, `computed` as it should be; they differ while `doubtful` holds the event.
     """
 
-    __slots__ = ("_problems", "_stride", "computed", "doubtful", "last_id", "stored")
+    __slots__ = ("_erased_before", "_kept", "_problems", "_stride", "computed", "doubtful", "last_id", "stored")
 
-    def __init__(self, number: int, stride: int, problems: list[Problem]) -> None:
-        self._stride, self._problems = stride, problems
+    def __init__(self, number: int, stride: int, problems: list[Problem], erased_before: int) -> None:
+        self._stride, self._problems, self._erased_before = stride, problems, erased_before
+        self._kept = b""
         self.last_id = number
         self.stored = self.computed = GENESIS
         self.doubtful: Any = None
@@ -61,26 +65,38 @@ class _Partition:
         """Hold the next event against what came before."""
         claimed, missing = bytes(row.hash), (row.id - self.last_id) // self._stride - 1
         readable = self._readable(row)
-        mended = self.doubtful is not None and readable and _hash(self.computed, row) == claimed
+        mended = self.doubtful is not None and readable and self._hash(self.computed, row) == claimed
         self._name_doubtful("hash" if mended else "content")
         if missing:
             plural = "s are" if missing > 1 else " is"
             self._problem(row, "gap", f"follows event {self.last_id}: {missing} event{plural} missing between them")
         trusted = mended or missing or not readable
-        self.computed = claimed if trusted else _hash(self.stored, row)
+        self.computed = claimed if trusted else self._hash(self.stored, row)
         self.doubtful = row if self.computed != claimed else None
         self.last_id, self.stored = row.id, claimed
 
     def _readable(self, row: Any) -> bool:
         try:
-            _hash(GENESIS, row)
-            decode_event(row.kind, row.body)
+            happened = decode_event(row.kind, row.body)
+            self._kept = _kept(happened, row.body)
+            self._hash(GENESIS, row)
         except (ValueError, KeyError, AttributeError, TypeError):
             self._problem(row, "unreadable", "can't be read as an event of its kind")
             return False
-        if is_erased(row.body) and row.kind not in _ERASABLE:
-            self._problem(row, "forged", "has no words, but events of its kind keep theirs")
+        if is_erased(row.body):
+            self._look_at_erased(row, happened)
         return True
+
+    def _look_at_erased(self, row: Any, happened: Event) -> None:
+        if row.kind not in _ERASABLE:
+            self._problem(row, "forged", "has no words, but events of its kind keep theirs")
+        elif row.body.encode() != erased(row.body.encode(), redacted(happened)):
+            self._problem(row, "forged", "is said to be erased, but holds more than what stays then")
+        elif row.at >= self._erased_before:
+            self._problem(row, "forged", "has lost its words before their retention ended")
+
+    def _hash(self, previous: bytes, row: Any) -> bytes:
+        return chain_hash(previous, row.id, row.stream, row.at, row.kind, row.cause, row.body.encode(), self._kept)
 
     def _name_doubtful(self, what: str) -> None:
         """Name what differs in the doubtful event: the next one was hashed over the hash that it had at first."""
@@ -109,8 +125,8 @@ class _Partition:
             self._problems.append(Problem(row.id, mask(row.stream), row.kind, what, told))
 
 
-def _hash(previous: bytes, row: Any) -> bytes:
-    return chain_hash(previous, row.id, row.stream, row.at, row.kind, row.cause, row.body.encode())
+def _kept(happened: Event, body: str) -> bytes:
+    return kept_fields(happened, encode_event(happened) if is_erased(body) else body.encode())
 
 
 def _keep_bad_octets(connection: sa.Connection) -> None:
@@ -120,23 +136,27 @@ def _keep_bad_octets(connection: sa.Connection) -> None:
         raw.text_factory = lambda octets: octets.decode("utf-8", "surrogateescape")
 
 
-def verify(url: str, *, progress: Callable[[int], None] = lambda _: None) -> list[Problem]:
+def verify(
+    url: str, *, erased_before: datetime | None = None, progress: Callable[[int], None] = lambda _: None
+) -> list[Problem]:
     """Walk every partition's chain from its first event to its head.
 
     Sees the database at one moment, so it may run beside the service; holds a page of events in memory.
 
     Args:
         url: SQLAlchemy URL.
+        erased_before: events from then on (aware) can't have been erased in order; None: any may have been.
         progress: told every so often how many events were walked.
     Returns: what is wrong, in the order of the events, at most MOST; empty when the record is whole.
     Raises: sqlalchemy.exc.SQLAlchemyError when the database can't be read.
     """
     problems: list[Problem] = []
+    young = to_us(erased_before) if erased_before is not None else 2**63
     with reading_engine(url).begin() as connection:
         _keep_bad_octets(connection)
         heads = {row.partition: (row.seq, bytes(row.hash)) for row in connection.execute(sa.select(chain))}
         stride = max(1, len(heads))
-        partitions = [_Partition(number, stride, problems) for number in range(stride)]
+        partitions = [_Partition(number, stride, problems, young) for number in range(stride)]
         number = 0
         for number, row in enumerate(by_id(connection), 1):
             partitions[row.id % stride].walk(row)

@@ -10,6 +10,7 @@ from twisted.web.server import Request
 
 from hotline.domain.catalogue import Catalogue
 from hotline.domain.commands import CancelService, OrderService
+from hotline.domain.events import OfferMade
 from hotline.domain.msisdn import msisdn
 from hotline.domain.subscriber import ACTIVATING, ACTIVE, OFFERED
 from hotline.web import bodies, deadletters
@@ -22,6 +23,7 @@ from hotline.web.telling import Teller
 
 TIMELINE_MOST = 5000
 OUTBOX_MOST = 1000
+_BASE = "/api/v1"
 
 _NUMBER = Parameter(
     "msisdn", "path", "The subscriber's number, as people write it", {"type": "string", "example": "8613800000001"}
@@ -48,10 +50,10 @@ class Api:
 
     def endpoints(self) -> Sequence[Endpoint]:
         """All routes of the API."""
-        base = "/api/v1"
-        one, row = f"{base}/subscribers/{{msisdn}}", f"{base}/outbox/{{id}}"
-        state = Parameter("state", "query", "Only rows in this state", {"type": "string", "enum": ["dead", "due"]})
-        channel = Parameter("channel", "query", "Only rows of this channel", {"type": "string", "enum": ["sms", "billing"]})
+        return (*self._of_subscribers(), *self._of_the_outbox())
+
+    def _of_subscribers(self) -> Sequence[Endpoint]:
+        one = f"{_BASE}/subscribers/{{msisdn}}"
         return (
             Endpoint(
                 "GET",
@@ -95,9 +97,16 @@ class Api:
                 parameters=(_NUMBER, _CODE),
                 refusals=(404, 422, 503),
             ),
+        )
+
+    def _of_the_outbox(self) -> Sequence[Endpoint]:
+        row = f"{_BASE}/outbox/{{id}}"
+        state = Parameter("state", "query", "Only rows in this state", {"type": "string", "enum": ["dead", "due"]})
+        channel = Parameter("channel", "query", "Only rows of this channel", {"type": "string", "enum": ["sms", "billing"]})
+        return (
             Endpoint(
                 "GET",
-                f"{base}/outbox",
+                f"{_BASE}/outbox",
                 "getOutbox",
                 "Texts and billing orders that wait, longest first",
                 self.outbox,
@@ -153,11 +162,23 @@ class Api:
         stream, body = _number(msisdn), read_json(request, bodies.OrderBody)
         self._catalogue.service(body.service)
         key = body.key or secrets.token_hex(8)
-        await self._commands.execute(OrderService(stream=stream, id=f"api:{by}:{key}", code=body.service, channel="api", by=by))
+        order = OrderService(stream=stream, id=f"api:{by}:{key}", code=body.service, channel="api", by=by)
+        new = await self._commands.execute(order)
         held = await self._held(stream, body.service)
-        if held is None:
+        if held is None or not (new or await self._same(order)):
             raise Refusal(409, "key_used", f"the key {key!r} was used for another order", "Give each order a key of its own.")
         return json_reply(request, 202, held)
+
+    async def _same(self, order: OrderService) -> bool:
+        """Whether the order that was carried out under this id was for the same service, as far as its offer tells."""
+        events, after = await self._queries.timeline(order.stream, 0, TIMELINE_MOST), 0
+        while events:
+            for each in events:
+                if each.cause == order.id and each.kind == OfferMade.__name__:
+                    return bool(each.body["code"] == order.code)
+            after = events[-1].id
+            events = await self._queries.timeline(order.stream, after, TIMELINE_MOST) if len(events) == TIMELINE_MOST else []
+        return True
 
     async def cancel(self, request: Request, msisdn: str, code: str) -> bytes:
         """DELETE a subscription; what has ended already stays as it is."""

@@ -9,12 +9,16 @@ import msgspec
 
 from hotline.web.ports import Channel, Check, RowState
 
+NO_CONTROLS = r"^(?![\s\S]*[\x00-\x1f\x7f])"
+"""Texts that are stored and shown; PostgreSQL takes no NUL."""
+_KEY = "Your own key; the same key orders once"
+
 
 class OrderBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """An order: the service's code, and a key that makes asking twice have one effect."""
 
     service: Annotated[str, msgspec.Meta(min_length=1, max_length=20, description="Code of a service, such as 10")]
-    key: Annotated[str, msgspec.Meta(max_length=100, description="Your own key; the same key orders once")] = ""
+    key: Annotated[str, msgspec.Meta(max_length=100, pattern=NO_CONTROLS, description=_KEY)] = ""
 
 
 class SettleBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -133,8 +133,11 @@ def query(request: Request, name: str, default: str = "") -> str:
 
 
 def header(request: Request, name: str) -> str:
-    """The first value of a request header, or ""."""
-    value = request.getHeader(name)
+    """The first value of a request header, or ""; one that is no UTF-8 counts as not given."""
+    try:
+        value = request.getHeader(name)
+    except UnicodeDecodeError:
+        return ""
     return value if isinstance(value, str) else ""
 
 

@@ -99,8 +99,12 @@ class Pages:
         self._admit(request)
         known = msisdn(number)
         view = await self._queries.subscriber(known)
-        names = {service.code: service.name.of(language(request)) for service in self._catalogue}
-        return self._page(request, "subscriber.html", view=view, names=names, **await self._timeline(known, language(request)))
+        words: dict[str, Any] = {
+            "names": {service.code: service.name.of(language(request)) for service in self._catalogue},
+            "channels": {service.code: service.channel.value for service in self._catalogue},
+            **await self._timeline(known, language(request)),
+        }
+        return self._page(request, "subscriber.html", view=view, **words)
 
     async def search(self, request: Request) -> bytes:
         """GET /subscribers?msisdn=…: on to that subscriber's page."""

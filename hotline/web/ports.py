@@ -141,9 +141,10 @@ class Queries(Protocol):
 class Commands(Protocol):
     """The way to the ledger."""
 
-    def execute(self, command: Command) -> Awaitable[object]:
+    def execute(self, command: Command) -> Awaitable[bool]:
         """Make a command durable; one whose id is known already changes nothing and succeeds.
 
+        Returns: whether it was carried out now; False when its id was known.
         Raises: DomainError (the asker's fault), Unavailable.
         """
 

@@ -20,10 +20,12 @@ from sms.simulator.ports import Clock, Port
 from sms.simulator.server import Settings, Smsc
 from sms.simulator.subscribers import read_subscribers
 
+PROG = "python -m sms.simulator"
 
-def arguments(argv: Sequence[str]) -> argparse.Namespace:
+
+def arguments(argv: Sequence[str], prog: str = PROG) -> argparse.Namespace:
     """Read the command line; exits with status 2 and a hint when it is wrong."""
-    parser = argparse.ArgumentParser(prog="python -m sms.simulator", description=__doc__)
+    parser = argparse.ArgumentParser(prog=prog, description=__doc__)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument("--port", type=int, default=2775, help="SMPP port, 0 for any free one (default %(default)s)")
     parser.add_argument("--control", default="127.0.0.1:2780", metavar="HOST:PORT", help="HTTP control (default %(default)s)")
@@ -60,13 +62,13 @@ def address(port: Port) -> dict[str, Any]:
     return {"host": at.host, "port": at.port}
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str], prog: str = PROG) -> int:
     """Run until stopped; 0 afterwards, 1 when a port can't be opened or an option can't be used."""
     from twisted.internet import reactor as installed
 
     from sms.simulator import tls
 
-    options, reactor = arguments(argv), cast("Any", installed)
+    options, reactor = arguments(argv, prog), cast("Any", installed)
     control_host, _, control_port = options.control.rpartition(":")
     try:
         smsc = build(options, reactor)

@@ -2,7 +2,8 @@
 
     POST /mo         {"from": "8613800000001", "to": "10655123", "text": "DZ 10"} and, if wanted,
                      "coding": auto, gsm7, ascii, latin1, ucs2, gbk; "split": auto, udh8, udh16, sar, payload;
-                     "backwards": true (the last segment first)          -> {"id": "mo-1", "state": "sent", ...}
+                     "backwards": true (the last segment first); "from" in national form goes out as TON 2
+                           -> {"id": "mo-1", "state": "sent", ...}
     GET  /mo/ID      how far that text has got: queued, sent, waiting, acknowledged, rejected; each try with time and status
     GET  /messages?to=NUMBER&after=N     every text to and from that number (of all without `to`), MO, MT and refused ones,
                      the oldest first, leaving out the first N

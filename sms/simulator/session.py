@@ -28,6 +28,11 @@ ODD_TLVS = ((0x1400, b"vendor"), (0x0099, b"\1\2"), (0x3FFF, b""))
 Outcome = Callable[[int | None], None]
 
 
+def ton_of(number: str) -> int:
+    """Type of number (SMPP 3.4 §5.2.5) of a handset's address: 2, national, as Chinese mobiles write it; else international."""
+    return 2 if len(number) == 11 and number.isdigit() and number[0] == "1" else 1
+
+
 class Session(Protocol):
     """A Twisted protocol; made by `Smsc.session()`. All its timers run on the Smsc's clock."""
 
@@ -184,7 +189,7 @@ class Session(Protocol):
         self.delivering += 1
         sequence, raw = self.request(
             "deliver_sm", delivered,
-            source_addr=handle.source, source_addr_ton=1, source_addr_npi=1,
+            source_addr=handle.source, source_addr_ton=ton_of(handle.source), source_addr_npi=1,
             destination_addr=handle.dest, dest_addr_ton=0, dest_addr_npi=1,
             esm_class=segment.esm_class, data_coding=segment.data_coding, short_message=segment.octets, **segment.tlvs,
         )

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from twisted.internet.task import Clock
 
+from conf.settings import Bind
 from hotline.domain import commands as cmd
 from hotline.domain.events import MtQueued
 from sms import outbound as outbound_module
@@ -149,6 +150,25 @@ def test_one_subscribers_texts_go_one_after_the_other(relay: Relay) -> None:
     for _ in range(4):
         relay.answer()
     assert [note[0] for note in relay.said()] == [2, 1, 4, 3, 6, 5]
+    relay.idle()
+
+
+def test_the_next_text_waits_until_it_is_durable_that_the_smsc_has_the_last(relay: Relay) -> None:
+    """Killed in between, the service would send both again, and the subscriber would get them as one, two, one, two."""
+    relay.durable = False
+    for stream in (ANN, ANN, BEN):
+        relay.text(stream=stream)
+    relay.answer()
+    relay.answer()
+    assert relay.sent() == [(1, 1), (3, 1)]
+    relay.text(stream=ANN)
+    assert relay.sent() == []
+    relay.undurable.pop(0)()
+    assert relay.sent() == [(2, 1)], "at once, without another look"
+    relay.answer()
+    relay.outbound.disowned()
+    while relay.undurable:
+        relay.undurable.pop(0)()
     relay.idle()
 
 
@@ -452,6 +472,42 @@ def test_too_old_a_text_is_a_dead_letter() -> None:
     relay.gate.opened(relay.link)
     assert relay.said() == [(1, "not taken by the SMSC within 1 h"), (2, "not taken by the SMSC within 1 h")]
     relay.idle()
+
+
+def test_too_old_a_text_is_a_dead_letter_also_while_no_link_is_up() -> None:
+    relay = Relay(valid_s=60)
+    relay.text("under way")
+    relay.gate.halt()
+    relay.text("waits")
+    relay.text("waits", stream=BEN)
+    relay.outbound.expire()
+    assert relay.said() == []
+    relay.clock.advance(61)
+    relay.text("fresh", stream=BEN)
+    relay.outbound.expire()
+    assert [note[0] for note in relay.said()] == [2, 3], "the SMSC may still answer the first"
+    relay.gate.closed(relay.link, relay.open())
+    relay.outbound.expire()
+    assert [note[0] for note in relay.said()] == [1]
+    relay.outbound.expire()
+    assert relay.said() == []
+    relay.gate.opened(relay.link)
+    assert relay.sent()[1:] == [(4, 1)]
+    relay.answer(token=relay.open()[-1])
+    relay.idle()
+
+
+def test_what_came_by_an_smsc_that_only_receives_is_answered_by_one_that_transmits() -> None:
+    clock, link = Clock(), FakeLink(10)
+    smscs = [settings(name="in", bind=Bind.RECEIVER), settings(name="out"), settings(name="third")]
+    outbound = Outbound(smscs, lambda _command, then: then(), clock, valid_s=60)
+    outbound.restore([], more=False)
+    outbound.gates["out"].opened(link)
+    for row, smsc in enumerate(("in", "out", "gone"), 1):
+        outbound.offer([(row, f"8613{row}", MtQueued("hi", "help", smsc, "", row))])
+    assert [token.mt.row for _, token in link.submitted] == [1, 2, 3]
+    outbound.offer([(4, BEN, MtQueued("hi", "help", "third", "", 4))])
+    assert len(link.submitted) == 3
 
 
 def test_a_text_that_no_pdu_holds_keeps_no_others(relay: Relay) -> None:

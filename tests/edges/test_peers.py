@@ -13,7 +13,7 @@ from smpplib.client import Client
 
 from sms.simulator.texts import segments
 from sms.simulator.tls import self_signed
-from tests.kit.peers import KINDS, NODE_SMPP, Kind, Peer
+from tests.kit.peers import KINDS, NODE_SMPP, Kind, Peer, needed
 
 HANDSET, SERVICE = "8613800000001", "10655123"
 
@@ -21,9 +21,7 @@ HANDSET, SERVICE = "8613800000001", "10655123"
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.name)
 def kind(request: pytest.FixtureRequest) -> Kind:
     wanted: Kind = request.param
-    if wanted.missing:
-        pytest.skip(wanted.missing)
-    return wanted
+    return needed(wanted)
 
 
 @pytest.fixture
@@ -110,16 +108,14 @@ def test_commands(peer: Peer) -> None:
     close(client)
 
 
+@pytest.mark.parametrize("kind", [each for each in KINDS if "password" not in each.cannot], ids=lambda kind: kind.name)
 def test_password(kind: Kind, peer: Peer) -> None:
-    if "password" in kind.cannot:
-        pytest.skip("admits everybody")
     with pytest.raises(exceptions.PDUError, match="Invalid Password"):
         connect(peer, "wrong")
 
 
 def test_tls(tmp_path: Path) -> None:
-    if NODE_SMPP.missing:
-        pytest.skip(NODE_SMPP.missing)
+    needed(NODE_SMPP)
     pem = tmp_path / "smsc.pem"
     pem.write_bytes(self_signed())
     peer = Peer(NODE_SMPP, ["--tls", str(pem)])

@@ -66,6 +66,13 @@ def test_unbound_client_is_cut_after_a_while(smsc: Smsc, clock: Clock) -> None:
     assert esme.link.aborted
 
 
+@pytest.mark.parametrize(("source", "ton"), [("13800000001", 2), (HANDSET, 1), ("10086", 1)])
+def test_a_sender_in_national_form_is_marked_so(smsc: Smsc, esme: StringEsme, source: str, ton: int) -> None:
+    smsc.send_mo(source, SERVICE, "hi")
+    (pdu,) = esme.pdus()
+    assert (pdu.source_addr, pdu.source_addr_ton) == (source.encode(), ton)
+
+
 def test_submit_needs_a_transmitter(smsc: Smsc) -> None:
     esme = StringEsme(smsc)
     assert esme.submit()[0].status == 0x04

@@ -5,7 +5,6 @@ One service is bound to all three at once, as to three operators; each must get 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from contextlib import ExitStack
 from itertools import count
@@ -16,7 +15,7 @@ from typing import Any
 import pytest
 
 from sms.simulator.tls import self_signed
-from tests.kit.peers import KINDS, NODE_SMPP, Kind, Peer
+from tests.kit.peers import KINDS, NODE_SMPP, Kind, Peer, needed
 from tests.kit.service import NUMBER, SERVICES, Service, eventually, matched, smsc
 
 MUSIC = {"code": "55", "name": {"zh": "彩铃🎵下载", "en": "Ring tone 🎵"}, "price_fen": 100}
@@ -69,15 +68,6 @@ class Operator:
         before = len(self.shown(handset))
         self.text(handset, text, **more)
         return eventually(lambda: self.shown(handset)[before:], what=f"no answer to {text}")[0]
-
-
-def needed(kind: Kind) -> Kind:
-    """Skip where a peer can't be had; on CI that is a failure."""
-    if kind.missing and os.environ.get("CI") == "true":
-        pytest.fail(f"{kind.name} is missing: {kind.missing}")
-    if kind.missing:
-        pytest.skip(kind.missing)
-    return kind
 
 
 @pytest.fixture(scope="module")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Iterator
+from datetime import date
 from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.kit.service import Service, Simulator, eventually, matched, smsc
+from tests.kit.service import SERVICES, Service, Simulator, eventually, matched, smsc
 
 _handsets = count(8613900000001)
 QUEUE_FULL, INVALID_COMMAND = 0x14, 0x03
@@ -287,3 +288,16 @@ def test_it_unbinds_when_it_stops(tmp_path: Path, handset: str) -> None:
         assert "link lost: unbound" in service.log()
         assert "WARNING" not in service.log()
         assert simulator.control("GET", "/state")["notes"] == []
+
+
+def test_a_service_with_a_dated_price_is_ordered_at_it(tmp_path: Path) -> None:
+    """The price in force counts, not the one the service began with."""
+    weather = SERVICES[0] | {"prices": [{"since": date(2020, 1, 1), "price_fen": 600}]}
+    with (
+        Simulator("--redeliver-s", "0.2") as simulator,
+        Service(tmp_path, smsc(simulator.port, **QUICK), settings={"service": [weather]}) as service,
+    ):
+        service.await_ready()
+        assert "6" in ask(simulator, "8613900000001", "订购 10")
+        ask(simulator, "8613900000001", "Y")
+        assert service.states("8613900000001") == {"10": "active"}

@@ -19,11 +19,13 @@ import urllib.error
 import urllib.request
 from collections import deque
 from collections.abc import Callable, Mapping
+from datetime import date
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from hotline.storage.upgrade import upgrade
+from tests.kit.discretion import leaks
 
 ROOT = Path(__file__).parents[2]
 NUMBER = "10655123"
@@ -133,6 +135,8 @@ class Service:
         if kind is not None:
             sys.stderr.write(f"--- {self.log_file}\n{self.log()[-8000:]}\n")
         self.stop()
+        if kind is None:
+            assert leaks(self.log()) == [], "whole phone numbers in the log"
 
     def log(self) -> str:
         """Standard error of all runs so far."""
@@ -257,6 +261,8 @@ def _value(value: Any) -> str:
         return "{" + ", ".join(f"{key} = {_value(each)}" for key, each in value.items()) + "}"
     if isinstance(value, list | tuple):
         return "[" + ", ".join(map(_value, value)) + "]"
+    if isinstance(value, date):
+        return value.isoformat()
     return json.dumps(str(value) if isinstance(value, os.PathLike) else value, ensure_ascii=False)
 
 

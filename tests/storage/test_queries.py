@@ -77,6 +77,9 @@ def test_subscriber(driven, ask):
     ]
     assert second_of(known.consents[0].at) == START + timedelta(minutes=1)
     assert len(known.cases) == 1
+    driven.pass_(hours=25)
+    driven.run(text(ANN, "TS too slow"))
+    assert len(ask(subscriber, ANN).cases) == 2, "the state forgets a case that nothing can join; the events do not"
     driven.run(cmd.CancelService(stream=ANN, id="c1", code="10", channel="api", by="shop"))
     driven.run(text(ANN, "DZ 20"))
     driven.run(text(ANN, "TD 20"))

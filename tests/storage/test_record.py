@@ -20,7 +20,8 @@ from hotline.storage.queries.subscriber import subscriber
 from hotline.storage.queries.timeline import timeline
 from hotline.storage.queries.wakes import due_wakes
 from hotline.storage.rebuild import Difference, rebuild
-from hotline.storage.retention import ERASABLE, erase, redacted
+from hotline.storage.redaction import ERASABLE, kept_fields, redacted
+from hotline.storage.retention import erase
 from hotline.storage.verify import verify
 from tests.storage.driver import ANN, BEN, COY, DESK, START, Driven, sound, text
 
@@ -282,13 +283,42 @@ def test_consents_cannot_be_forged_by_erasing(full, sql):
     assert (problem.event, problem.what) == (row.id, "forged")
 
 
+def test_what_stays_of_an_erased_event_is_proven(full, sql):
+    """Neither the digest of what was there nor an erasure lets other words or another meaning through."""
+    forged = 0
+    for row in sql("SELECT * FROM event WHERE kind IN ('TextReceived', 'MtQueued', 'SegmentKept') ORDER BY id")[::3]:
+        event = decode_event(row.kind, row.body)
+        field, value = {
+            "TextReceived": ("meaning", m.Cancel("99")),
+            "MtQueued": ("key", "charged"),
+            "SegmentKept": ("total", 9),
+        }[row.kind]
+        other = redacted(msgspec.structs.replace(event, **{field: value}))
+        wordy = msgspec.structs.replace(event, **({"payload": b"!"} if row.kind == "SegmentKept" else {"text": "I said yes"}))
+        honest = erased(row.body.encode(), redacted(event)).decode()
+        forgeries = [erased(row.body.encode(), each).decode() for each in (other, wordy)]
+        for body in (*forgeries, honest[:-1] + ',"x":1}'):
+            sql("UPDATE event SET body = :body WHERE id = :id", body=body, id=row.id)
+            problems = verify(full)
+            assert {problem.event for problem in problems} == {row.id}, body
+            assert {problem.what for problem in problems} <= {"content", "forged"}
+            forged += 1
+        sql("UPDATE event SET body = :body WHERE id = :id", body=honest, id=row.id)
+        assert verify(full) == []
+        [problem] = verify(full, erased_before=START)
+        assert (problem.event, problem.what) == (row.id, "forged"), "its words went before their time"
+        sql("UPDATE event SET body = :body WHERE id = :id", body=row.body, id=row.id)
+    assert forged > 9
+
+
 def test_a_spoilt_digest_is_named(full, sql):
     erase(full, START + timedelta(days=30))
     row = next(row for row in sql("SELECT * FROM event ORDER BY id") if is_erased(row.body))
     for spoilt in (row.body.replace('{"erased":"', '{"erased":"0', 1), row.body.replace('{"erased":"', '{"erased":"zz', 1)):
         sql("UPDATE event SET body = :body WHERE id = :id", body=spoilt, id=row.id)
-        [problem] = verify(full)
-        assert (problem.event, problem.what in ("content", "unreadable")) == (row.id, True)
+        problems = verify(full)
+        assert {problem.event for problem in problems} == {row.id}
+        assert problems[-1].what in ("content", "unreadable")
 
 
 @pytest.mark.parametrize(
@@ -308,6 +338,7 @@ def test_redacted(event, kept):
         body = encode_event(event)
         short = erased(body, kept)
         assert body_digest(short) == body_digest(body)
+        assert kept_fields(event, body) == kept_fields(kept, encode_event(kept)) != b""
         assert erased(short, kept) == short
         assert decode_event(type(event).__name__, short.decode()) == kept
 

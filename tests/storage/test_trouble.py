@@ -18,11 +18,12 @@ from hotline.domain import commands as cmd
 from hotline.domain.commands import Arrival
 from hotline.ledger import Ledger
 from hotline.storage.opening import open_store
+from hotline.storage.rebuild import rebuild
 from hotline.storage.sqlite import SqliteStore
 from hotline.storage.store import StorageError
 from tests.kit.databases import on
 from tests.kit.desk import desk
-from tests.storage.driver import ANN, BEN, Driven, order, sound, text
+from tests.storage.driver import ANN, BEN, DESK, Driven, order, sound, text
 
 
 def path_of(url: str) -> Path:
@@ -313,3 +314,29 @@ def test_a_bug_in_the_thread_itself_is_told(sqlite_url):
     ledger._drain = lambda: 1 / 0
     ledger.start()
     assert told.wait(5)
+
+
+def test_a_damaged_state_fails_its_own_commands_only(url, caplog):
+    """The SMSC brings the text again until somebody has mended the state: a cancellation must not be lost."""
+    sql = on(url)
+    with Driven(url) as driven:
+        driven.together(text(ANN, "DZ 10"), text(BEN, "DZ 10"))
+        driven.together(text(ANN, "Y"), text(BEN, "Y"))
+    sql("UPDATE state SET body = '{' WHERE stream = :s", s=ANN)
+    with Driven(url) as driven:
+        driven.open_link("l1")
+        for _ in range(2):
+            damaged, whole, api = driven.together(
+                text(ANN, "TD 10", Arrival("l1", 1, 1)), text(BEN, "TS slow"), order(ANN, "11", "k1")
+            )
+            assert isinstance(damaged.error, StorageError)
+            assert isinstance(api.error, StorageError)
+            assert (damaged.repeated, whole.error) == (False, None)
+        assert driven.ledger.trouble == ""
+    assert caplog.text.count("rebuild --write") == 1
+    assert ANN not in caplog.text
+    assert rebuild(url, DESK.rules, write=True).found == 1
+    with Driven(url) as driven:
+        again = driven.together(text(ANN, "TD 10", Arrival("l1", 1, 1)), order(ANN, "11", "k1"))
+        assert [(outcome.error, outcome.repeated) for outcome in again] == [(None, False)] * 2
+    sound(url)

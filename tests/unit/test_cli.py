@@ -59,7 +59,9 @@ def test_the_help_of_a_simulator_is_its_own(what: str, capsys: pytest.CaptureFix
     with pytest.raises(SystemExit) as ended:
         cli.main(["simulate", what, "--help"])
     assert ended.value.code == 0
-    assert "--faults JSON" in capsys.readouterr().out
+    said = capsys.readouterr().out
+    assert "--faults JSON" in said
+    assert said.startswith(f"usage: shouwen simulate {what} ")
 
 
 @pytest.mark.parametrize("words", [[], ["serve"], ["simulate"], ["simulate", "asterisk"], ["db"], ["sing"]])
@@ -119,6 +121,20 @@ def test_explanations_name_the_way_out_and_no_password() -> None:
     assert "more" not in said
     assert "newer version" in explain(postgres, CommandError("Can't locate revision identified by '9'"))
     assert "let this user write the folder /x" in explain(DatabaseUrl("sqlite:////x/y.db"), OSError())
+
+
+@pytest.mark.parametrize(
+    ("said", "way_out"),
+    [
+        ("database is locked", "another program is writing"),
+        ("database disk image is malformed", "restore the last backup"),
+        ("file is not a database", "names another kind of file"),
+        ("database or disk is full", "make room"),
+        ("attempt to write a readonly database", "let this user write"),
+    ],
+)
+def test_what_sqlite_says_has_its_own_way_out(said: str, way_out: str) -> None:
+    assert way_out in explain(DatabaseUrl("sqlite:////x/y.db"), OSError(said))
 
 
 def test_one_process_holds_a_file(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def test_a_cancel_of_an_offer_withdraws_it(he: Subject) -> None:
     assert he.cancel("10") == ["zh:cancelled_offer code=10 hotline=10198 name=天气预报 number=10655123"]
     assert he.all(ev.OfferWithdrawn) == [ev.OfferWithdrawn("10", "cancelled")]
     assert not he.queued()
-    he.yes()
+    assert keys(he.yes()) == ["nothing_to_confirm"], "he withdrew it himself; it has not expired"
     assert he.states() == {"10": "withdrawn"}
 
 
@@ -94,8 +94,18 @@ def test_td_alone_takes_the_only_one(he: Subject) -> None:
     assert keys(he.cancel()) == ["cancelled_offer"]
     he.subscribe("11")
     he.order("20")
+    he.send(m.Refuse("20"))
     assert "code=11" in he.cancel()[0]
-    assert he.states() == {"10": "withdrawn", "11": "cancelled", "20": "offered"}
+    assert he.states() == {"10": "withdrawn", "11": "cancelled", "20": "withdrawn"}
+
+
+def test_td_alone_after_an_offer_does_not_guess_that_an_older_service_is_meant(he: Subject) -> None:
+    he.subscribe("10")
+    he.order("20")
+    assert keys(he.cancel()) == ["cancel_which"]
+    assert he.all(ev.QuestionAsked) == [ev.QuestionAsked(("10", "20"))]
+    assert keys(choose(he, 2)) == ["cancelled_offer"]
+    assert he.states() == {"10": "active", "20": "withdrawn"}
 
 
 def test_td_alone_withdraws_several_offers(he: Subject) -> None:
@@ -104,7 +114,7 @@ def test_td_alone_withdraws_several_offers(he: Subject) -> None:
     assert he.cancel() == ["zh:cancelled_all count=2 hotline=10198 names=天气预报、每日笑话 number=10655123"]
     assert set(he.states().values()) == {"withdrawn"}
     assert not he.queued()
-    assert keys(he.yes()) == ["offer_expired"]
+    assert keys(he.yes()) == ["nothing_to_confirm"]
 
 
 def test_td_alone_asks_by_number_which_of_several(he: Subject) -> None:
@@ -151,9 +161,20 @@ def test_a_question_outlives_cancels_of_what_it_did_not_name(he: Subject) -> Non
     he.subscribe("10")
     he.subscribe("11")
     he.cancel()
-    he.subscribe("20")
-    he.cancel("20")
+    he.do(cmd.OrderService(stream=STREAM, id="key-1", code="20", channel="api", by="shop"))
+    by_agent(he, "20")
     assert "code=10" in choose(he, 1)[0]
+
+
+def test_a_later_text_voids_the_numbered_question(he: Subject) -> None:
+    he.subscribe("10")
+    he.subscribe("11")
+    he.cancel()
+    he.order("30")
+    he.order("20")
+    assert keys(he.yes()) == ["confirm_which"]
+    assert keys(choose(he, 1)) == ["ask_either"], "the number is meant for the list of offers"
+    assert he.states() == {"10": "active", "11": "active", "30": "offered", "20": "offered"}
 
 
 def test_a_choice_of_what_billing_refused_meanwhile(he: Subject) -> None:

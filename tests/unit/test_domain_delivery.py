@@ -12,8 +12,11 @@ from hypothesis import strategies as st
 from hotline.domain import commands as cmd
 from hotline.domain import events as ev
 from hotline.domain import meaning as m
+from hotline.domain.decide import decide
 from hotline.domain.receipts import same_message
 from hotline.domain.rules import Rules
+from hotline.domain.step import Step
+from hotline.domain.subscriber import Subscriber
 from tests.kit.desk import desk
 from tests.kit.subject import START, STREAM, Subject, keys
 
@@ -111,11 +114,23 @@ def test_the_oldest_unfinished_text_goes_when_there_are_too_many() -> None:
         part(he, 1 if key == "b" or not he.state.waiting else 2, key=key)
         he.pass_time(seconds=1)
     part(he, 1, key="c")
-    assert he.kinds() == ["SegmentsDropped", "SegmentKept", "WakeSet"]
+    assert he.kinds() == ["SegmentsDropped", "MtQueued", "SegmentKept", "WakeSet"]
+    assert keys(he.texts(he.last)) == ["segments_lost"]
     assert he.all(ev.SegmentsDropped) == [ev.SegmentsDropped("a", "too_many")]
     assert list(he.state.waiting) == ["b", "c"]
     assert keys(he.live(START + timedelta(hours=2))) == ["segments_lost"] * 2
     assert [event.key for event in he.all(ev.SegmentsDropped)] == ["a", "b", "c"]
+
+
+def test_a_sender_that_is_no_subscriber_is_not_told_of_too_many_parts() -> None:
+    step = Step(desk(Rules(segmented_texts_max=1)), "alpha:Bank", Subscriber(), START, 1, 1)
+    for key in ("a", "b"):
+        keep = cmd.KeepSegment(stream="alpha:Bank", id=key, key=key, part=1, total=2, payload=b"x", data_coding=8)
+        decide(step, keep)
+    assert [type(event) for _, event, _ in step.recorded].count(ev.MtQueued) == 0
+    assert [event for _, event, _ in step.recorded if isinstance(event, ev.AnswerWithheld)] == [
+        ev.AnswerWithheld("not_a_subscriber")
+    ]
 
 
 def test_a_subscriber_keeps_eight_unfinished_texts(he: Subject) -> None:
@@ -216,7 +231,30 @@ def test_one_early_receipt_is_for_one_part(he: Subject) -> None:
     assert he.state.sent[row].ids == {1: "16", 2: "22"}
     receipt(he, "30")
     accept(he, row, {4: "x", 5: "48", 6: "030"})
-    assert he.all(ev.ReceiptReceived)[-1].part == 5
+    assert he.all(ev.ReceiptReceived)[-1].part == 6, "48 is 30 only if one of them is hexadecimal"
+
+
+def test_an_early_receipt_is_not_for_another_smscs_message(he: Subject) -> None:
+    row = mt(he)
+    receipt(he, "a1", smsc="second")
+    accept(he, row, {1: "a1"}, smsc="main")
+    assert he.kinds() == ["MtAccepted"]
+    assert he.state.sent[row].ids == {1: "a1"}
+    assert [early.smsc for early in he.state.early] == ["second"]
+    accept(he, mt(he), {1: "a1"}, smsc="second")
+    assert he.kinds() == ["MtAccepted", "ReceiptReceived"]
+
+
+@pytest.mark.parametrize("order", [("10", "16"), ("16", "10")])
+def test_a_part_with_a_receipt_of_its_own_takes_no_other_message_s(he: Subject, order: tuple[str, str]) -> None:
+    """As numbers, 16 and hexadecimal 10 are the same; both are ids of this SMSC."""
+    first, second = mt(he), mt(he)
+    for message_id in order:
+        receipt(he, message_id, "UNDELIV" if message_id == "16" else "DELIVRD")
+    accept(he, first, {1: "10"})
+    accept(he, second, {1: "16"})
+    matched = [(event.mt, event.state) for event in he.all(ev.ReceiptReceived)[2:]]
+    assert matched == [(first, "DELIVRD"), (second, "UNDELIV")]
 
 
 def test_an_early_receipt_in_another_form_is_matched_too(he: Subject) -> None:
@@ -249,13 +287,13 @@ def test_what_waits_for_receipts_is_bounded_the_oldest_goes(he: Subject) -> None
     rows = [mt(he) for _ in range(40)]
     for row in rows:
         accept(he, row, {1: f"a{row}"})
-    assert list(he.state.sent) == rows[-32:]
+    assert list(he.state.sent) == rows[-16:]
     he.pass_time(hours=73)
     accept(he, mt(he), {1: "b"})
     assert len(he.state.sent) == 1
     for number in range(40):
         receipt(he, f"z{number}")
-    assert [early.message_id for early in he.state.early] == [f"z{number}" for number in range(8, 40)]
+    assert [early.message_id for early in he.state.early] == [f"z{number}" for number in range(24, 40)]
 
 
 def test_one_message_at_a_time_is_a_setting() -> None:

@@ -330,7 +330,7 @@ def test_a_no_ends_the_offer_and_says_so(he: Subject) -> None:
     assert he.send(m.Refuse(), "不要") == ["zh:offer_refused code=10 hotline=10198 name=天气预报 number=10655123"]
     assert he.all(ev.ConsentRefused) == [ev.ConsentRefused("10", 500, "不要", offer)]
     assert he.all(ev.OfferWithdrawn) == [ev.OfferWithdrawn("10", "refused")]
-    assert keys(he.yes()) == ["offer_expired"]
+    assert keys(he.yes()) == ["nothing_to_confirm"], "he withdrew it himself; it has not expired"
     assert not he.queued()
 
 
@@ -343,10 +343,15 @@ def test_a_bare_no_ends_all_offers_a_named_one_only_its_own(he: Subject) -> None
     assert set(he.states().values()) == {"withdrawn"}
 
 
-def test_a_no_without_an_offer_gets_help_and_cancels_nothing(he: Subject) -> None:
+def test_a_no_to_what_he_has_asks_whether_to_cancel(he: Subject) -> None:
+    assert keys(he.send(m.Refuse("10"))) == ["help"]
     he.subscribe()
-    assert keys(he.send(m.Refuse())) == ["help"]
-    assert he.states() == {"10": "active"}
+    assert he.send(m.Refuse()) == ["zh:ask_cancel code=10 hotline=10198 name=天气预报 number=10655123"]
+    assert keys(he.send(m.Refuse("11"))) == ["help"], "he does not have it"
+    he.subscribe("11")
+    assert "code=11" in he.send(m.Refuse("11"))[0]
+    assert keys(he.send(m.Refuse())) == ["ask_cancel_which"]
+    assert he.states() == {"10": "active", "11": "active"}
 
 
 # -- on the subscriber's behalf

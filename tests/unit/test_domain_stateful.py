@@ -211,6 +211,8 @@ class Life(RuleBasedStateMachine):
         assert len(state.early) <= 3
         assert len(state.helped) <= 3
         assert len(state.asked) <= 10
+        assert state.idle is None or state.idle.count <= 200
+        assert len(state.cases) <= 10
         since = self.he.now - timedelta(hours=1)
         assert len([event for _, event, _, at in self.he.stored if isinstance(event, ev.HelpGiven) and at > since]) <= 3
 

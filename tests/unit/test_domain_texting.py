@@ -106,6 +106,65 @@ def test_asking_back_ten_times_an_hour(he: Subject) -> None:
     assert keys(he.send(m.Help())) == ["help"], "help has a limit of its own"
 
 
+# -- texts that change nothing
+
+IDLE = {
+    "list": m.ListServices(),
+    "already_active": m.Order("10"),
+    "nothing_to_confirm": m.Confirm("20"),
+    "not_subscribed": m.Cancel("20"),
+    "offer_monthly": m.Order("11"),
+    "cancel_which": m.Cancel(),
+    "complaint_repeated": m.Complain("dear"),
+    "offer_expired": m.Confirm("101"),
+}
+
+
+@pytest.mark.parametrize("key", IDLE)
+def test_few_answers_an_hour_to_what_changes_nothing(key: str) -> None:
+    he = Subject(desk(Rules(answers_per_hour=30)))
+    he.order("101")
+    he.pass_time(hours=25)
+    he.send(m.Confirm("101"))
+    he.pass_time(hours=1)
+    he.subscribe("10")
+    he.order("11")
+    he.send(m.Complain("dear"))
+    for _ in range(30):
+        assert keys(he.send(IDLE[key])) == [key]
+        he.pass_time(minutes=1)
+    before = len(he.stored)
+    assert he.send(IDLE[key]) == []
+    assert [event for _, event, _, _ in he.stored[before + 1 :]][-1] == ev.AnswerWithheld("answer_limit")
+    assert he.state.question is None or key == "cancel_which"
+    he.pass_time(minutes=30)
+    assert keys(he.send(IDLE[key])) == [key], "the first was an hour ago"
+    assert he.state.idle is not None
+    assert he.state.idle.count == 1
+
+
+def test_a_question_that_is_not_sent_can_not_be_answered() -> None:
+    he = Subject(desk(Rules(answers_per_hour=30)))
+    he.subscribe("10")
+    he.subscribe("11")
+    for _ in range(31):
+        he.cancel()
+    assert keys(he.send(m.Choice(1))) == ["ask_either"]
+    assert he.states() == {"10": "active", "11": "active"}
+
+
+def test_what_changes_something_is_always_answered() -> None:
+    he = Subject(desk(Rules(answers_per_hour=0)))
+    assert he.send(m.ListServices()) == []
+    assert keys(he.order()) == ["offer_monthly"]
+    assert keys(he.send(m.Refuse())) == ["offer_refused"]
+    he.order()
+    he.yes()
+    assert keys(he.bill()) == ["activated_monthly"]
+    assert keys(he.cancel("10")) == ["cancelled"]
+    assert keys(he.send(m.Complain("dear"))) == ["complaint_received"]
+
+
 # -- complaints
 
 
@@ -127,7 +186,25 @@ def test_the_same_complaint_joins_its_case_whatever_case_and_spacing(he: Subject
     assert he.all(ev.ComplaintRepeated) == [ev.ComplaintRepeated(number)]
     he.pass_time(microseconds=1)
     assert keys(he.send(m.Complain("billed twice"))) == ["complaint_received"]
-    assert len(he.state.cases) == 2
+    assert len(he.all(ev.CaseOpened)) == 2
+    assert len(he.state.cases) == 1, "nothing can join the older one any more"
+
+
+def test_after_many_complaints_further_words_join_the_newest_case(he: Subject) -> None:
+    for number in range(10):
+        assert keys(he.send(m.Complain(f"trouble {number}"))) == ["complaint_received"]
+    newest = he.all(ev.CaseOpened)[-1].number
+    assert he.send(m.Complain("trouble 10"), "TS trouble 10")[0].startswith(f"zh:complaint_repeated case={newest} ")
+    assert he.all(ev.TextReceived)[-1].text == "TS trouble 10", "no word is lost"
+    assert list(he.state.cases) == [case.number for case in he.all(ev.CaseOpened)]
+    he.pass_time(hours=1)
+    assert keys(he.send(m.Complain("trouble 10"))) == ["complaint_received"]
+    assert len(he.state.cases) == 10, "what is kept is bounded"
+
+
+def test_a_first_complaint_is_a_case_whatever_the_limit() -> None:
+    he = Subject(desk(Rules(complaints_per_hour=0)))
+    assert keys(he.send(m.Complain("a")) + he.send(m.Complain("b"))) == ["complaint_received", "complaint_repeated"]
 
 
 def test_other_words_open_another_case(he: Subject) -> None:
@@ -176,8 +253,9 @@ def test_a_subscriber_who_never_wrote_is_answered_from_the_desk(he: Subject) -> 
 
 
 def test_references_go_round(he: Subject) -> None:
-    for _ in range(300):
+    for _ in range(150):
         he.order()
+        he.cancel("10")
     assert [mt.reference for mt in he.all(ev.MtQueued)] == [n % 256 for n in range(300)]
 
 

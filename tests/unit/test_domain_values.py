@@ -18,7 +18,7 @@ from hotline.domain.meaning import Meaning
 from hotline.domain.money import yuan
 from hotline.domain.msisdn import Msisdn, mask, msisdn
 from hotline.domain.rules import Rules
-from hotline.domain.texts import LANGS, PLACEHOLDERS, REQUIRED, BadTexts, Texts
+from hotline.domain.texts import COMMON, LANGS, PLACEHOLDERS, REQUIRED, BadTexts, Texts
 from tests.kit.desk import SERVICES, plain_texts
 
 
@@ -54,6 +54,27 @@ def test_numbers_become_e164(address: str, digits: str) -> None:
 def test_a_number_known_to_be_international_keeps_its_country() -> None:
     assert msisdn("12025550123", international=True) == "12025550123"
     assert msisdn("12025550123", "1") == "12025550123"
+
+
+@pytest.mark.parametrize(
+    ("address", "country", "national", "digits"),
+    [
+        ("13800000001", "86", True, "8613800000001"),
+        ("013800000001", "86", False, "8613800000001"),
+        ("01062345678", "86", False, "861062345678"),
+        ("8613800000001", "86", True, "8613800000001"),
+        ("10086", "86", True, "10086"),
+        ("07700900123", "44", False, "447700900123"),
+        ("7700900123", "44", True, "447700900123"),
+        ("7700900123", "44", False, "7700900123"),
+        ("2025550123", "1", True, "12025550123"),
+        ("0612345678", "39", False, "390612345678"),
+        ("12345678901234", "44", True, "12345678901234"),
+        ("+447700900123", "86", True, "447700900123"),
+    ],
+)
+def test_numbers_in_national_form(address: str, country: str, national: bool, digits: str) -> None:
+    assert msisdn(address, country, national=national) == digits
 
 
 @pytest.mark.parametrize(
@@ -162,7 +183,7 @@ def test_the_figures_of_the_rules() -> None:
     assert rules.offer_valid == timedelta(hours=24)
     assert rules.question_valid == timedelta(minutes=60)
     assert (rules.help_per_hour, rules.reminders_before_first_charge) == (3, 2)
-    assert (rules.complaint_network_answer_working_days, rules.complaint_answer_working_days) == (2, 5)
+    assert (rules.complaint_answer_working_days, rules.answers_per_hour, rules.complaints_per_hour) == (5, 200, 10)
     assert rules.records_kept_months == 24
     with pytest.raises(msgspec.ValidationError):
         msgspec.convert({"records_kept_months": 4}, Rules)
@@ -192,7 +213,8 @@ def test_meanings_are_told_apart_when_stored() -> None:
 
 
 def templates() -> dict[str, dict[str, str]]:
-    plain = {key: " ".join(f"{{{name}}}" for name in sorted(names)) or "text" for key, names in PLACEHOLDERS.items()}
+    shown = {key: names | REQUIRED.get(key, frozenset()) for key, names in PLACEHOLDERS.items()}
+    plain = {key: " ".join(f"{{{name}}}" for name in sorted(names)) or "text" for key, names in shown.items()}
     return {lang: dict(plain) for lang in LANGS}
 
 
@@ -224,7 +246,7 @@ def test_items_of_a_list_keep_what_parts_them_and_other_texts_lose_line_breaks()
 
 
 def test_required_placeholders_are_allowed_ones() -> None:
-    assert all(names <= PLACEHOLDERS[key] for key, names in REQUIRED.items())
+    assert all(names <= PLACEHOLDERS[key] | COMMON for key, names in REQUIRED.items())
 
 
 def test_a_missing_text_and_an_unknown_one_are_named() -> None:
@@ -258,7 +280,11 @@ def test_an_empty_text_is_a_mistake(template: Any) -> None:
         ("cancelled", "{name:>{code}}", "{name} takes no format"),
         ("cancelled", "{name:5}", "{name} takes no format"),
         ("cancelled", "goodbye", "{name} is missing; the subscriber must be told it"),
-        ("offer_monthly", "{name} {code}", "{price} is missing"),
+        ("offer_monthly", "{name} {code} {number}", "{price} is missing"),
+        ("offer_monthly", "{name} {code} {price}", "{number} is missing"),
+        ("offer_per_use", "{name} {code} {price}", "{number} is missing"),
+        ("offer_free", "{name} {code}", "{number} is missing"),
+        ("offer_repriced", "{name} {code} {price} {unit}", "{number} is missing"),
         ("help", "{", "a brace that is no placeholder is written twice, {{ or }}"),
         ("help", "}", "a brace that is no placeholder is written twice"),
     ],

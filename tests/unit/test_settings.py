@@ -231,6 +231,7 @@ MISTAKES = [
     (SMSC.replace('"p"', "12345"), "smsc[0].password = ***: is a whole number; allowed: text in quotes"),
     (SMSC.replace('"i"', '"0123456789abcdef"'), 'smsc[0].system_id = "0123456789abcdef": allowed: 1 to 15 printable ASCII'),
     (SMSC + 'bind = "both"', 'smsc[0].bind = "both": allowed: one of "transceiver", "transmitter+receiver", "transmitter", "rec'),
+    (SMSC + 'bind = "receiver"', 'smsc: every bind is "receiver", so that no text can be answered; add an SMSC with bind = "tr'),
     (SMSC + 'long_texts = "udh"', 'smsc[0].long_texts = "udh": allowed: one of "payload", "sar", "udh16", "udh8"'),
     (SMSC + "enquire_link_s = 0", "smsc[0].enquire_link_s = 0: allowed: a number above 0"),
     (SMSC + "response_s = inf", "smsc[0].response_s = inf: allowed: a number above 0"),
@@ -271,7 +272,7 @@ MISTAKES = [
     (SERVICE + 'aliases = "x"', "service[0].aliases: is text; it must be a list"),
     (SERVICE + 'aliases = ["x", " "]', "service[0].aliases[1]: is empty"),
     (SERVICE + "aliases = [5]", "service[0].aliases[0] = 5: allowed: text"),
-    (SERVICE.replace('"10"', '"a1"'), 'service[0].code = "a1": allowed: text that matches ^[0-9A-Z]{1,10}$'),
+    (SERVICE.replace('"10"', '"a1"'), 'service[0].code = "a1": allowed: 1 to 10 digits or capital letters'),
     (SERVICE.replace('name.zh="天气预报"', ""), "service[0].name.zh: missing; it needs text of 1 to 20 characters"),
     (SERVICE.replace('name.zh="天气预报"\nname.en="Weather"', ""), "service[0].name: missing; it needs a table with zh, en"),
     (
@@ -386,3 +387,9 @@ def test_any_tree_is_read_or_told(tree: dict[str, Any]) -> None:
     decoder = Decoder(BASE)
     found = decoder.struct(Settings, tree)
     assert all(isinstance(line, str) for line in decoder.problems + cross_check(found))
+
+
+def test_the_pool_is_that_of_postgresql() -> None:
+    url = "postgresql+psycopg://me:sesame@host/name"
+    assert parse(f'database.url = "{url}"\ndatabase.pool = 3', BASE).database.queries == 3
+    assert parse("database.pool = 3", BASE).database.queries == 4

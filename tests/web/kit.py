@@ -102,17 +102,18 @@ class FakeHouse:
 
     def execute(self, command: Command) -> Deferred[Any]:
         if any(each.id == command.id for each in self.executed):
-            return self._answer(None)
+            return self._answer(False)
         self.executed.append(command)
         if isinstance(command, OrderService):
             self._hold(command.code, "offered")
+            self.events.append(event(len(self.events) + 1, "OfferMade", command.id, code=command.code))
         if isinstance(command, CancelService):
             self._hold(command.code, "cancelled")
         if isinstance(command, RetryDeadLetter):
             self.rows[command.row] = msgspec.structs.replace(self.rows[command.row], state="due")
         if isinstance(command, SettleDeadLetter):
             del self.rows[command.row]
-        return self._answer(None)
+        return self._answer(True)
 
     def _hold(self, code: str, state: str) -> None:
         others = [each for each in self.view.subscriptions if each.service != code]

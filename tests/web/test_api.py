@@ -107,6 +107,20 @@ def test_a_key_used_for_another_order_is_said(real: Browser) -> None:
     assert (reply.status, reply.error) == (409, "key_used")
 
 
+def test_a_key_used_for_another_order_is_said_even_to_whom_has_both(real: Browser) -> None:
+    for service, key in (("20", "k2"), ("10", "k1")):
+        assert real.api("POST", f"/subscribers/{NUMBER}/orders", {"service": service, "key": key}).status == 202
+    for service, key, status in (("20", "k1", 409), ("10", "k1", 202), ("20", "k2", 202)):
+        assert real.api("POST", f"/subscribers/{NUMBER}/orders", {"service": service, "key": key}).status == status
+
+
+@pytest.mark.parametrize("key", ["a\0b", "\n", "k\n", "\x7f"])
+def test_keys_hold_no_control_characters(real: Browser, key: str) -> None:
+    reply = real.api("POST", f"/subscribers/{NUMBER}/orders", {"service": "10", "key": key})
+    assert (reply.status, reply.error) == (400, "bad_body")
+    assert real.house.executed == []
+
+
 def test_names_the_services_there_are(real: Browser) -> None:
     reply = real.api("POST", f"/subscribers/{NUMBER}/orders", {"service": "99", "key": "k"})
     assert (reply.status, reply.error) == (422, "unknown_service")

@@ -53,3 +53,26 @@ def test_nothing_that_is_logged_holds_a_number(real: Browser) -> None:
     finally:
         globalLogPublisher.removeObserver(observer)
     assert NUMBER not in "".join(seen)
+
+
+@pytest.mark.parametrize(
+    ("request_", "status"),
+    [
+        (b"GET /%ff HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET / HTTP/1.1\r\nHost: \xff\r\n\r\n", 400),
+        (b"GET /health/live HTTP/1.1\r\nHost: x\r\nAccept-Language: \xff\r\n\r\n", 200),
+        (b"GET /outbox HTTP/1.1\r\nHost: 127.0.0.1\r\nAccept-Language: \xff\r\n\r\n", 200),
+        (b"GET /api/v1/outbox HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer \xff\r\n\r\n", 401),
+    ],
+)
+def test_octets_that_are_no_text_are_refused_without_an_alarm(real: Browser, request_: bytes, status: int) -> None:
+    seen: list[object] = []
+    globalLogPublisher.addObserver(seen.append)
+    try:
+        wire = Wire(real)
+        wire.send(request_)
+        assert f" {status} " in wire.read().split("\r\n")[0]
+    finally:
+        globalLogPublisher.removeObserver(seen.append)
+    assert [entry for entry in seen if getattr(entry.get("log_level"), "name", "") in ("error", "critical")] == []  # type: ignore[attr-defined]

@@ -157,7 +157,7 @@ def test_a_subscriber_has_a_page(demo: Browser) -> None:
         demo.house.view, subscriptions=[SubscriptionView("10", "active", 500, AT)], consents=[CONSENT]
     )
     page = demo.ask("GET", f"/subscribers/{NUMBER}?lang=en").text
-    for part in ("Weather", "active", "¥5.00", "2026-11-02 12:30:05", "好的Y", "No complaints."):
+    for part in ("Weather", "by text", "active", "¥5.00", "2026-11-02 12:30:05", "好的Y", "No complaints."):
         assert part in page
     assert "Not a number" in demo.ask("GET", "/subscribers/x?lang=en").text
 

@@ -68,6 +68,7 @@ class Known:
 
 
 _KINDS = [kind.__name__ for kind in (ev.OfferMade, ev.OfferWithdrawn, ev.ConsentGiven, ev.ConsentRefused, ev.Cancelled)]
+_CASE = ev.CaseOpened.__name__
 
 
 def subscriber(connection: sa.Connection, stream: str) -> Known:
@@ -79,8 +80,15 @@ def subscriber(connection: sa.Connection, stream: str) -> Known:
     return Known(
         services=tuple(Service(code, each.state, each.price_fen, each.since) for code, each in held.subscriptions.items()),
         consents=_consents(connection, stream),
-        cases=tuple(Case(case.number, case.at) for case in held.cases.values()),
+        cases=_cases(connection, stream),
     )
+
+
+def _cases(connection: sa.Connection, stream: str) -> tuple[Case, ...]:
+    """Every case, oldest first; the state keeps only those that a complaint could still join."""
+    opened = sa.select(event.c.at, event.c.kind, event.c.body).where(event.c.stream == stream, event.c.kind == _CASE)
+    found = ((from_us(row.at), decode_event(row.kind, row.body)) for row in connection.execute(opened.order_by(event.c.id)))
+    return tuple(Case(each.number, at) for at, each in found if isinstance(each, ev.CaseOpened))
 
 
 def _consents(connection: sa.Connection, stream: str) -> tuple[Consent, ...]:

@@ -38,6 +38,8 @@ from pathlib import Path
 from queue import Queue
 from typing import Any
 
+import pytest
+
 HERE = Path(__file__).parent
 ROOT = HERE.parents[2]
 NODE_MODULES = ROOT / ".cache" / "node" / "node_modules"
@@ -69,6 +71,15 @@ NET_SMPP = Kind(
 )
 SMPP34 = Kind("smpp34", (sys.executable, str(HERE / "smpp34_smsc.py")), cannot=frozenset({"password", "receiver"}))
 KINDS = (NODE_SMPP, NET_SMPP, SMPP34)
+
+
+def needed(kind: Kind) -> Kind:
+    """Skip the test where a peer can't be had; on CI that is a failure."""
+    if kind.missing and os.environ.get("CI") == "true":
+        pytest.fail(f"{kind.name} is missing: {kind.missing}")
+    if kind.missing:
+        pytest.skip(kind.missing)
+    return kind
 
 
 class Peer:
