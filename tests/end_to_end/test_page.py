@@ -68,8 +68,8 @@ def answers(page: str) -> int:
 
 
 def browse(chromium: str, folder: Path, *options: str) -> str:
-    """Run a browser with a profile of its own; returns what it writes."""
-    command = [chromium, *FLAGS, f"--user-data-dir={folder / 'profile'}", "--virtual-time-budget=4000", *options]
+    """Run a browser with a profile of its own; returns what it writes. Virtual time would wait for the live stream to end."""
+    command = [chromium, *FLAGS, f"--user-data-dir={folder / 'profile'}", "--timeout=10000", *options]
     return subprocess.run(command, capture_output=True, timeout=60, check=True).stdout.decode()
 
 
