@@ -9,6 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from functools import partial
@@ -55,7 +56,7 @@ def some(crowd: Crowd, texts: int, rate: float = 500, at_most_s: float = 10.0) -
 
 def test_killed_under_load(tmp_path: Path, crowd: Crowd, full: bool) -> None:
     chance, kills = random.Random(20040420), 30 if full else 5
-    again: set[int] = set()
+    again = Counter[int]()
     doubts = 0
     town(crowd, 300)
     with serve(tmp_path, crowd) as service:
@@ -64,7 +65,7 @@ def test_killed_under_load(tmp_path: Path, crowd: Crowd, full: bool) -> None:
             time.sleep(chance.random() * 0.3)
             doubts += crowd.in_doubt()
             service.kill()
-            again |= due(tmp_path / "shouwen.db")
+            again.update(due(tmp_path / "shouwen.db"))
             service.start()
         finish(crowd, service)
         counts = settle(crowd, tmp_path / "shouwen.db", again=again, doubts=doubts)
@@ -73,7 +74,7 @@ def test_killed_under_load(tmp_path: Path, crowd: Crowd, full: bool) -> None:
 
 
 def test_killed_between_commit_and_acknowledgement(tmp_path: Path, crowd: Crowd, full: bool) -> None:
-    again: set[int] = set()
+    again = Counter[int]()
     doubts, kills = 0, 40 if full else 8
     town(crowd, 100)
     with serve(tmp_path, crowd, start=False) as service:
@@ -82,7 +83,7 @@ def test_killed_between_commit_and_acknowledgement(tmp_path: Path, crowd: Crowd,
             process = start_dying(service, commits=1 + number * 3)
             assert process.wait(20) == -9
             doubts += crowd.in_doubt()
-            again |= due(tmp_path / "shouwen.db")
+            again.update(due(tmp_path / "shouwen.db"))
             service.process = None
         service.start()
         finish(crowd, service)
@@ -111,7 +112,7 @@ def test_restarted_in_good_order(tmp_path: Path, crowd: Crowd, full: bool) -> No
             assert service.stop() == 0
             service.start()
         finish(crowd, service)
-        assert settle(crowd, tmp_path / "shouwen.db", again=set())["texts"] >= times * 300
+        assert settle(crowd, tmp_path / "shouwen.db", again=Counter())["texts"] >= times * 300
 
 
 def test_the_same_words_many_times(tmp_path: Path, crowd: Crowd) -> None:
@@ -120,7 +121,7 @@ def test_the_same_words_many_times(tmp_path: Path, crowd: Crowd) -> None:
     with serve(tmp_path, crowd) as service:
         some(crowd, 2000, rate=1000)
         finish(crowd, service)
-        counts = settle(crowd, tmp_path / "shouwen.db", again=set())
+        counts = settle(crowd, tmp_path / "shouwen.db", again=Counter())
     assert min(len(person.sent) for person in crowd.by_number.values()) > 20
     assert counts["answers"] == counts["texts"]
 
@@ -212,7 +213,7 @@ def test_disk_full(tmp_path: Path, crowd: Crowd, small_disk: tuple[str, Callable
         fill(service, False)
         some(crowd, 200)
         finish(crowd, service)
-        assert settle(crowd, tmp_path / "small/shouwen.db", again=set())["texts"] >= 300
+        assert settle(crowd, tmp_path / "small/shouwen.db", again=Counter())["texts"] >= 300
 
 
 def test_database_locked(tmp_path: Path, crowd: Crowd) -> None:
@@ -229,7 +230,7 @@ def test_database_locked(tmp_path: Path, crowd: Crowd) -> None:
         some(crowd, 200)
         finish(crowd, service)
         assert unanswered(crowd) > 20
-        assert settle(crowd, tmp_path / "shouwen.db", again=set(), doubts=1)["texts"] >= 300
+        assert settle(crowd, tmp_path / "shouwen.db", again=Counter(), doubts=1)["texts"] >= 300
 
 
 def test_peer_that_does_not_read(tmp_path: Path) -> None:

@@ -67,12 +67,12 @@ def sound(path: Path) -> None:
     assert found.differences == []
 
 
-def settle(crowd: Crowd, path: Path, *, again: set[int] | None, doubts: int = 0) -> Counter[str]:
+def settle(crowd: Crowd, path: Path, *, again: Counter[int] | None, doubts: int = 0) -> Counter[str]:
     """Assert that every acknowledged text has one TextReceived, one answer, which was sent once.
 
     Args:
-        again: outbox rows whose answer was on its way when a link or the service ended: only these may have gone out
-            twice; None: not known, any may.
+        again: outbox rows whose answer was on its way when a link or the service ended, and how many ends each of them
+            met: only these may have gone out again, once for each; None: not known, any may, once.
         doubts: how many texts, of all people together, were acknowledged without the service knowing whether that
             arrived when it and the SMSC parted, see `Crowd.in_doubt`: so many times may the same words of the same person,
             sent right after, be taken for that text sent again.
@@ -121,7 +121,7 @@ def _answered_once(person: Person, events: list[Row]) -> Counter[str]:
     return Counter(answers=answers.total())
 
 
-def _shown_once(person: Person, events: list[Row], again: set[int] | None) -> Counter[str]:
+def _shown_once(person: Person, events: list[Row], again: Counter[int] | None) -> Counter[str]:
     """Answers reach a subscriber in order, so runs of the same text can be held against each other."""
     queued = [(event.body["text"], event.id) for event in events if event.kind == "MtQueued"]
     expected = [(text, [row for _, row in run]) for text, run in groupby(queued, key=lambda each: each[0])]
@@ -129,7 +129,7 @@ def _shown_once(person: Person, events: list[Row], again: set[int] | None) -> Co
     assert [text for text, _ in shown] == [text for text, _ in expected], story(person, queued)
     twice = 0
     for (_, rows), (_, times) in zip(expected, shown, strict=True):
-        allowed = len(rows) if again is None else sum(row in again for row in rows)
+        allowed = len(rows) if again is None else sum(again[row] for row in rows)
         assert len(rows) <= times, f"{person.number}: {len(rows)} answers queued, {times} came"
         if again is not None:
             assert times - len(rows) <= allowed, f"{person.number}: {rows} went out {times} times"
