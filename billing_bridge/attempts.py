@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine, Generator
 from traceback import format_tb
+from types import coroutine
 from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -109,9 +110,13 @@ class Attempts:
         return NoteBilled(stream=order.msisdn, order=order.id, accepted=True, reference=answer.reference)
 
     async def _in_time(self, order: BillingOrder) -> Booked | Refused:
-        attempt = Deferred.fromCoroutine(self._call(order))
-        if attempt.called:
-            return await attempt
+        call = self._call(order)
+        try:
+            waits_for = call.send(None)
+        except StopIteration as answered:  # at once: it needs neither a Deferred nor a deadline
+            answer: Booked | Refused = answered.value
+            return answer
+        attempt = Deferred.fromCoroutine(_rest(call, waits_for))
         timer = self._clock.callLater(self._deadline_s, attempt.cancel)
         self._asking.add(attempt)
         try:
@@ -132,6 +137,22 @@ class Attempts:
             if allowed.price_fen != order.price_fen:
                 return Refused("price")
         return await call(order)
+
+
+@coroutine
+def _rest(call: Coroutine[Any, Any, Booked | Refused], waits_for: Any) -> Generator[Any, Any, Booked | Refused]:
+    """What is left of a call that has begun to wait."""
+    try:
+        while True:
+            try:
+                outcome = yield waits_for
+            except BaseException as error:  # noqa: BLE001 - it is the call's
+                waits_for = call.throw(error)
+            else:
+                waits_for = call.send(outcome)
+    except StopIteration as answered:
+        answer: Booked | Refused = answered.value
+        return answer
 
 
 def unbookable(order: BillingOrder, reason: str) -> NoteUnbookable:

@@ -21,7 +21,7 @@ class BillingOrder(msgspec.Struct, frozen=True, gc=False):
         code: the service's code.
         price_fen: the price the subscriber agreed to, or the amount to take or give back, in fen.
         key: the idempotency key; the same however often the order is sent.
-        period: what a charge or refund is for, "2026-11"; "" for the other actions.
+        period: what a charge or refund is for, "2026-11"; "" for a use and for the other actions.
     """
 
     id: int

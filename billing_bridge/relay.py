@@ -9,7 +9,7 @@ that once: whatever is lost on the way, by either side, is simply asked again.
 from __future__ import annotations
 
 import random as chance
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -146,7 +146,7 @@ class BillingRelay:
             return
         lane = self._lanes[stream] = Lane()
         lane.orders.append(waiting)
-        Deferred.fromCoroutine(self._empty(stream, lane)).addErrback(_bug)
+        _run(self._empty(stream, lane))
 
     async def _empty(self, stream: str, lane: Lane) -> None:
         """Work off a lane; it goes when it is empty, or when the relay stops."""
@@ -213,7 +213,7 @@ class BillingRelay:
     def _tell_slow(self, waiting: Waiting) -> None:
         if not waiting.told and not waiting.answered and not self._stopping:
             waiting.told = True
-            Deferred.fromCoroutine(self._note_slow(waiting)).addErrback(_bug)
+            _run(self._note_slow(waiting))
 
     async def _note_slow(self, waiting: Waiting) -> None:
         try:
@@ -223,5 +223,13 @@ class BillingRelay:
             log.info("{order!r} not yet reported slow: {error}", order=waiting.order, error=type(error).__name__)
 
 
-def _bug(failure: Failure) -> None:
-    log.failure("bug in the billing relay", failure=failure)
+def _run(work: Coroutine[Any, Any, None], outcome: Any = None) -> None:
+    """Run a coroutine that nobody waits for up to its next wait; Deferred.fromCoroutine would take twice as long."""
+    try:
+        waits_for = outcome.throwExceptionIntoGenerator(work) if isinstance(outcome, Failure) else work.send(outcome)
+    except StopIteration:
+        return
+    except BaseException:  # noqa: BLE001 - it must not reach whoever fired what was waited for
+        log.failure("bug in the billing relay")
+        return
+    waits_for.addBoth(lambda outcome: _run(work, outcome))

@@ -59,7 +59,7 @@ class Decoder:
             return self.struct(field.type, {}, path)
         if field.default is msgspec.NODEFAULT:
             return field.default_factory()
-        located = field.type in READERS and isinstance(field.default, str)
+        located = field.type in READERS and isinstance(field.default, str | Path)
         return self._value(field.type, str(field.default), path) if located else field.default
 
     def _value(self, tp: Any, value: object, path: str) -> Any:

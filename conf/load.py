@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import secrets
 import tomllib
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ EXAMPLE = Path(__file__).parent / "example.toml"
 FILE_NAME = "shouwen.toml"
 WORDS = "words.toml"
 MESSAGES = tuple(f"messages.{lang}.toml" for lang in LANGS)
+PROMPTS = tuple(f"prompts.{lang}.toml" for lang in LANGS)
 
 
 def load(path: Path) -> Settings:
@@ -77,14 +80,19 @@ def read_words(folder: Path) -> bytes:
     return _bytes_of(folder / WORDS, f"copy it from {PACKAGED_TEXTS}")
 
 
+def read_table(path: Path, way_out: str) -> dict[str, Any]:
+    """The table of a TOML file. Raises: BadSettings saying why it can't be read, and `way_out` if there is none."""
+    return _table(_text_of(path, way_out), path)
+
+
 def write_example(folder: Path) -> list[Path]:
     """Write shouwen.toml and texts/ into a folder, which is made when it is missing; returns the files.
 
-    The settings can be read by their owner and his group only, since passwords will be written there.
+    The settings can be read by their owner and his group only, since passwords stand there: those of Asterisk are made at random.
     Raises: FileExistsError naming the files that are there already; then nothing is written.
     """
     sources = {folder / FILE_NAME: EXAMPLE}
-    sources |= {folder / "texts" / name: PACKAGED_TEXTS / name for name in (*MESSAGES, WORDS)}
+    sources |= {folder / "texts" / name: PACKAGED_TEXTS / name for name in (*MESSAGES, *PROMPTS, WORDS)}
     there = [str(target) for target in sources if target.exists()]
     if there:
         raise FileExistsError(f"not overwritten: {', '.join(there)}; move them away, or give another folder")
@@ -92,8 +100,13 @@ def write_example(folder: Path) -> list[Path]:
     for target, source in sources.items():
         mode = 0o640 if target.name == FILE_NAME else 0o644
         with os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
-            file.write(source.read_bytes())
+            file.write(_with_secrets(source.read_bytes()))
     return list(sources)
+
+
+def _with_secrets(example: bytes) -> bytes:
+    """A password of its own for each that the example leaves to be changed, so that no two installations share one."""
+    return re.sub(rb'"change-me[^"]*"', lambda _: b'"%s"' % secrets.token_urlsafe(18).encode(), example)
 
 
 def _messages(path: Path, problems: list[str]) -> dict[str, str]:

@@ -14,8 +14,9 @@ import msgspec
 from msgspec import Meta
 
 from conf.values import DatabaseUrl, Endpoint, Secret, SmppPassword
+from conf.voice import Ami, Asterisk, Hours, Ivr, Phone, Queue, Topic
 from hotline.domain.catalogue import Catalogue, Service
-from hotline.domain.rules import Rules
+from hotline.domain.rules import CallRules, Rules
 
 PACKAGED_TEXTS = Path(__file__).parent / "texts"
 """The texts that come with the program."""
@@ -189,21 +190,11 @@ class Billing(msgspec.Struct, frozen=True, kw_only=True):
     simulated: SimulatedBilling = SimulatedBilling()
 
 
-class Ivr(msgspec.Struct, frozen=True, kw_only=True):
-    """The hotline.
-
-    Attributes:
-        number: what people ring; texts name it.
-    """
-
-    number: Digits = "10198"
-
-
 class TextFiles(msgspec.Struct, frozen=True, kw_only=True):
     """Where the texts are.
 
     Attributes:
-        dir: folder of messages.zh.toml, messages.en.toml and words.toml.
+        dir: folder of messages.zh.toml, messages.en.toml, prompts.zh.toml, prompts.en.toml and words.toml.
     """
 
     dir: Path = PACKAGED_TEXTS
@@ -226,7 +217,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         zone: the zone of days, hours and working days; storage is UTC whatever it is.
-        database, ledger, web, billing, rules, ivr, texts, log: the tables of those names.
+        database, ledger, web, billing, rules, ivr, asterisk, ami, queue, hours, texts, log: the tables of those names.
+            Without [ami] there is no link to it: no agents, no call-backs.
+        phone, topic: the `[[phone]]` and `[[topic]]` tables, in order.
         smsc: the `[[smsc]]` tables, in order.
         service: the `[[service]]` tables, in order.
     """
@@ -238,6 +231,12 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     web: Web = Web()
     billing: Billing = Billing()
     ivr: Ivr = Ivr()
+    asterisk: Asterisk = Asterisk()
+    ami: Ami | None = None
+    queue: Queue = Queue()
+    hours: Hours = Hours()
+    phone: tuple[Phone, ...] = ()
+    topic: tuple[Topic, ...] = ()
     texts: TextFiles = TextFiles()
     log: Log = Log()
     rules: Rules = Rules()
@@ -256,3 +255,14 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     def catalogue(self) -> Catalogue:
         """The services, by code."""
         return Catalogue(self.service)
+
+    def call_rules(self) -> CallRules:
+        """The figures of calls for the domain."""
+        ivr, queue = self.ivr, self.queue
+        return CallRules(
+            survey=queue.survey,
+            call_back_tries=queue.call_back_tries,
+            call_back_every_min=queue.call_back_every_min,
+            proof_tries=ivr.proof_tries,
+            proof_valid_min=ivr.proof_valid_min,
+        )

@@ -44,6 +44,7 @@ from sms.desk import SmscDesk
 from sms.grammar import Grammar
 from sms.inbound import Inbound
 from sms.outbound import Outbound
+from sms.status import words
 from sms.words import load_words
 
 log = logging.getLogger(__name__)
@@ -201,7 +202,7 @@ class App:
         checks += [(f"smsc {desk.smsc.name}", lambda desk=desk: desk.trouble) for desk in self.desks]  # type: ignore[misc]
         return Web(
             queries=WebQueries(self.reader),
-            commands=WebCommands(self.ledger),
+            commands=WebCommands(self.ledger, self.writer),
             changes=self.changes,
             readiness=WebReadiness(checks, self.reader),
             metrics_registry=self.registry,
@@ -212,6 +213,7 @@ class App:
             catalogue=self.ledger.desk.catalogue,
             zone=settings.zone,
             loopback=settings.web.listen.host in LOOPBACK,
+            smsc_words=lambda status, lang: words(status, "zh" if lang == "zh" else "en"),
         )
 
     def _connect(self) -> None:
@@ -222,7 +224,7 @@ class App:
         if self.billing is not None:
             ledger.on_orders = self.billing.offer
         ledger.on_retried = self.feeder.retried
-        ledger.on_streams = self.changes.told
+        ledger.on_streams = self._streams_changed
         ledger.on_flush = self._flush
         ledger.on_fatal = self._fail
         ledger.on_commit = self._count_commit
@@ -231,6 +233,9 @@ class App:
         """Nothing can be stored any more: end, so that whoever supervises the process starts it anew."""
         self.failed = True
         self._reactor.stop()
+
+    def _streams_changed(self, streams: set[str]) -> None:
+        self.changes.told(streams)
 
     def _flush(self) -> None:
         for desk in self.desks:

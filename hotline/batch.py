@@ -5,18 +5,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from hashlib import sha256
 from typing import Any
 
 import msgspec
 
+from hotline.domain import call_events as ce
 from hotline.domain import commands as cmd
 from hotline.domain import events as ev
 from hotline.domain.decide import decide
 from hotline.domain.msisdn import mask
 from hotline.domain.step import Desk, Step
-from hotline.domain.subscriber import Subscriber
-from hotline.storage.codec import chain_hash, decode_state, encode_event, encode_state, from_us, partition_of, to_us
-from hotline.storage.redaction import kept_fields
+from hotline.storage.codec import chained, encode_event, encode_state, from_us, partition_of, state_of, to_us
+from hotline.storage.redaction import ERASABLE, kept_fields
 from hotline.storage.store import Head, LinkRow, StateDamaged, Store, Writes
 
 log = logging.getLogger(__name__)
@@ -53,6 +54,7 @@ class Committed:
     outcomes: list[tuple[Done, Outcome]]
     texts: list[Queued] = field(default_factory=list)
     orders: list[Queued] = field(default_factory=list)
+    calls: list[Queued] = field(default_factory=list)
     streams: set[str] = field(default_factory=set)
     retried: bool = False
     size: int = 0
@@ -63,6 +65,7 @@ class Committed:
         self.outcomes += other.outcomes
         self.texts += other.texts
         self.orders += other.orders
+        self.calls += other.calls
         self.streams |= other.streams
         self.retried |= other.retried
 
@@ -102,7 +105,7 @@ class States:
         for stream in missing:
             body = found.get(stream, "")
             try:
-                entries[stream] = [decode_state(body) if body else Subscriber(), body]
+                entries[stream] = [state_of(stream, body), body]
             except (ValueError, msgspec.MsgspecError):
                 self._tell_damaged(stream)
 
@@ -174,11 +177,11 @@ class Batch:
     def _add(self, step: Step, digest: bytes) -> bytes:
         stream, at, append = step.stream, self._at, self.writes.events.append
         for event_id, event, cause in step.recorded:
-            kind = type(event).__name__
+            kind, erasable, project = _KINDS[type(event)]
             body = encode_event(event)
-            digest = chain_hash(digest, event_id, stream, at, kind, cause, body, kept_fields(event, body))
+            kept = kept_fields(event, body) if erasable else b""
+            digest = chained(digest, event_id, stream, at, kind, cause, kept + sha256(body).digest())
             append((event_id, stream, at, kind, cause, body.decode(), digest))
-            project = _PROJECT.get(type(event))
             if project is not None:
                 project(self, event_id, stream, event)
         return digest
@@ -201,6 +204,14 @@ class Batch:
     def order_queued(self, event_id: int, stream: str, event: ev.BillingQueued) -> None:
         self.writes.queued.append((event_id, stream, "billing", "due", self._at, "", self._owner["billing"]))
         self._committed.orders.append((event_id, stream, event))
+
+    def call_queued(self, event_id: int, stream: str, event: ce.CallBackQueued) -> None:
+        self.writes.queued.append((event_id, stream, "call", "due", self._at, "", self._owner.get("call", "")))
+        self._committed.calls.append((event_id, stream, event))
+
+    def call_tried(self, _id: int, _stream: str, event: ce.CallBackTried | ce.CallBackEnded) -> None:
+        if event.attempt:
+            self.writes.done.append((event.attempt,))
 
     def text_accepted(self, _id: int, _stream: str, event: ev.MtAccepted) -> None:
         if event.done:
@@ -246,4 +257,9 @@ _PROJECT: dict[type[ev.Event], Callable[[Batch, int, str, Any], None]] = {
     ev.WakeFired: Batch.wake_fired,
     ev.DeadLetterRetried: Batch.retried,
     ev.DeadLetterSettled: Batch.settled,
+    ce.CallBackQueued: Batch.call_queued,
+    ce.CallBackTried: Batch.call_tried,
+    ce.CallBackEnded: Batch.call_tried,
 }
+_KINDS = {event: (kind, event in ERASABLE, _PROJECT.get(event)) for kind, event in ev.EVENTS.items()}
+"""By the type of an event: its kind, whether its words are erased one day, and what else of it is stored."""

@@ -80,7 +80,7 @@ class Ledger:
             in_reactor: runs a callable in the reactor's thread (`reactor.callFromThread`).
             later: runs a callable after seconds (`reactor.callLater`).
             limits: bounds.
-            owner: who sends what is queued here, by channel (sms, billing): this process, or "" for whoever adopts it.
+            owner: who sends what is queued here, by channel (sms, billing, call): this process, or "" for whoever adopts it.
         """
         self.desk = desk
         self.owner = owner or {"sms": "", "billing": ""}
@@ -88,6 +88,7 @@ class Ledger:
         self.trouble: str = ""
         self.on_texts: Callable[[list[Queued]], None] = lambda _: None
         self.on_orders: Callable[[list[Queued]], None] = lambda _: None
+        self.on_calls: Callable[[list[Queued]], None] = lambda _: None
         self.on_retried: Callable[[], None] = lambda: None
         self.on_streams: Callable[[set[str]], None] = lambda _: None
         self.on_fatal: Callable[[], None] = lambda: None
@@ -351,6 +352,8 @@ class Ledger:
             _hand_on(self.on_texts, committed.texts)
         if committed.orders:
             _hand_on(self.on_orders, committed.orders)
+        if committed.calls:
+            _hand_on(self.on_calls, committed.calls)
         if committed.retried:
             _hand_on(self.on_retried)
         _hand_on(self.on_flush)

@@ -20,7 +20,7 @@ from hotline.storage.opening import reading_engine
 from hotline.storage.queries.leases import OF_PROCESS
 from hotline.storage.rebuild import Difference, Report, rebuild
 from hotline.storage.redaction import ERASABLE
-from hotline.storage.retention import erase
+from hotline.storage.retention import Damage, erase
 from hotline.storage.schema import event, lease, outbox
 from hotline.storage.verify import MOST as PROBLEMS_TOLD
 from hotline.storage.verify import Problem, verify
@@ -130,9 +130,10 @@ def erase_old(settings: Settings, out: Out, *, dry_run: bool = False) -> int:
         settings: whose database it is, and for how long its texts are kept.
         out: gets a line with the number of texts.
         dry_run: only count; may run beside the service.
-    Returns: 0, or 1 when it can't be done.
+    Returns: 0, or 1 when it can't be done, or not for an event that can't be read. Standard error gets a line for each state
+        or event that can't be.
     """
-    url, months, lock = settings.database.url, settings.rules.records_kept_months, None
+    url, months, lock, damage = settings.database.url, settings.rules.records_kept_months, None, Damage()
     before = months_before(datetime.now(UTC), months)
     when = f"older than {months} months (before {before.astimezone(settings.zone):%Y-%m-%d %H:%M})"
     try:
@@ -141,7 +142,7 @@ def erase_old(settings: Settings, out: Out, *, dry_run: bool = False) -> int:
             out.write(f"{_erasable(url, before)} texts {when} would lose their words\n")
             return 0
         lock = hold(url)
-        number = erase(str(url), before, progress=Progress("texts erased"))
+        number = erase(str(url), before, progress=Progress("texts erased"), damage=damage)
     except DatabaseTrouble as error:
         return _refused(str(error))
     except sa.exc.SQLAlchemyError as error:
@@ -150,7 +151,24 @@ def erase_old(settings: Settings, out: Out, *, dry_run: bool = False) -> int:
         if lock is not None:
             lock.close()
     out.write(f"{number} texts {when} lost their words\n")
-    return 0
+    _tell_damage(damage)
+    return 1 if damage.events else 0
+
+
+def _tell_damage(damage: Damage) -> None:
+    told = [
+        f"the state of {number} is damaged: it can't be read (his texts lost their words all the same); "
+        "way out: stop the service, then shouwen rebuild --write"
+        for number in sorted(damage.states)
+    ]
+    told += [
+        f"event {named} is damaged: it can't be read, so it keeps its words; shouwen rebuild tells more"
+        for named in damage.events
+    ]
+    for line in told[:PROBLEMS_TOLD]:
+        _refused(line)
+    if len(told) > PROBLEMS_TOLD:
+        _refused(f"… and {len(told) - PROBLEMS_TOLD} more")
 
 
 def months_before(now: datetime, months: int) -> datetime:

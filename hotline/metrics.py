@@ -98,7 +98,7 @@ class StoreGauges:
     """What the store holds at the moment of asking; set from one query just before they are shown.
 
     Attributes:
-        outbox: rows waiting, by `channel` (sms, billing) and `state` (due, dead).
+        outbox: rows waiting, by `channel` (sms, billing, call) and `state` (due, dead).
         oldest_due_s: age in seconds of the oldest row that is due.
         events: events stored.
         wakes: wake-ups set and not yet fired.

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from twisted.internet.defer import CancelledError
 
 from hotline.domain.commands import Command
 from hotline.domain.errors import DomainError
+from hotline.domain.msisdn import mask
 from hotline.ledger import Ledger
+from hotline.storage.queries.agents import Agent, agents
+from hotline.storage.queries.cases import case
+from hotline.storage.queries.keys import keep
 from hotline.storage.queries.outbox import Waiting, figures, waiting, waiting_row
 from hotline.storage.queries.subscriber import subscriber
 from hotline.storage.queries.timeline import timeline
 from hotline.storage.reading import Reader
-from hotline.storage.store import StorageError
+from hotline.storage.store import StateDamaged, StorageError
 from hotline.web import ports
 
 P = ParamSpec("P")
@@ -36,16 +40,19 @@ class WebQueries:
             raise ports.Unavailable(str(error)) from error
 
     async def subscriber(self, msisdn: str) -> ports.SubscriberView:
-        """What is known of a subscriber."""
+        """What is known of a subscriber. Raises: StateDamaged, Unavailable."""
         known = await self._run(subscriber, str(msisdn))
-        return ports.SubscriberView(
+        view = ports.SubscriberView(
             msisdn=str(msisdn),
             subscriptions=[ports.SubscriptionView(each.code, each.state, each.price_fen, each.since) for each in known.services],
             consents=[
                 ports.ConsentView(each.at, each.code, each.decision, each.words, each.price_fen) for each in known.consents
             ],
-            cases=[ports.CaseView(case.number, "open", case.opened_at) for case in known.cases],
+            cases=[ports.CaseView(case.number, "open", case.opened_at, case.owner) for case in known.cases],
         )
+        if known.damaged:
+            raise ports.StateDamaged(mask(msisdn), view)
+        return view
 
     async def timeline(self, msisdn: str, after_id: int = 0, limit: int = 500) -> Sequence[ports.TimelineEvent]:
         """The first events after an id, oldest first."""
@@ -63,6 +70,20 @@ class WebQueries:
         found = await self._run(waiting_row, row)
         return _row(found) if found is not None else None
 
+    async def agents(self) -> Sequence[ports.AgentView]:
+        """All agents who ever logged in, by name."""
+        found = await self._run(agents)
+        return [ports.AgentView(each.name, _shown(each), each.endpoint, each.paused or "", each.since) for each in found]
+
+    async def case(self, number: str) -> ports.CaseFound | None:
+        """The case with that number, or None."""
+        found = await self._run(case, number)
+        if found is None:
+            return None
+        return ports.CaseFound(
+            found.number, found.stream, "open", found.opened_at, found.owner, found.channel, found.words, found.recording
+        )
+
     async def counts(self) -> ports.Counts:
         """Figures of the whole store."""
         found = await self._run(figures)
@@ -70,11 +91,17 @@ class WebQueries:
         return ports.Counts(found.due, found.dead, max(0.0, oldest), found.events, found.wakes)
 
 
+def _shown(agent: Agent) -> str:
+    if not agent.logged_in:
+        return "logged_out"
+    return "ready" if agent.paused is None else "paused"
+
+
 def _row(row: Waiting) -> ports.OutboxRow:
     return ports.OutboxRow(
         id=row.id,
         stream=row.stream,
-        channel="billing" if row.channel == "billing" else "sms",
+        channel=cast("ports.Channel", row.channel),
         state="dead" if row.state == "dead" else "due",
         since=row.since,
         reason=row.reason,
@@ -86,21 +113,30 @@ def _row(row: Waiting) -> ports.OutboxRow:
 class WebCommands:
     """hotline.web.ports.Commands on the ledger."""
 
-    def __init__(self, ledger: Ledger) -> None:
-        """Take the ledger."""
-        self._ledger = ledger
+    def __init__(self, ledger: Ledger, writer: Reader) -> None:
+        """Take the ledger, and the writer that keeps the askers' keys."""
+        self._ledger, self._writer = ledger, writer
 
     async def execute(self, command: Command) -> bool:
-        """Make a command durable; returns whether it was carried out now. Raises: DomainError, Unavailable."""
+        """Make a command durable; returns whether it was carried out now. Raises: DomainError, StateDamaged, Unavailable."""
         try:
             outcome = await self._ledger.execute(command)
         except CancelledError as error:
             raise ports.Unavailable("the client went away; the command is carried out all the same") from error
         if isinstance(outcome.error, DomainError):
             raise outcome.error
+        if isinstance(outcome.error, StateDamaged):
+            raise ports.StateDamaged(mask(command.stream)) from outcome.error
         if outcome.error is not None:
             raise ports.Unavailable(str(outcome.error)) from outcome.error
         return not outcome.repeated
+
+    async def keep_key(self, key: str, asked: str) -> bool:
+        """Keep an asker's key for what is asked; False when it is kept for something else. Raises: Unavailable."""
+        try:
+            return await self._writer.run(keep, key, asked)
+        except StorageError as error:
+            raise ports.Unavailable(str(error)) from error
 
 
 class Changes:

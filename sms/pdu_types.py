@@ -130,12 +130,8 @@ class GenericNack(Pdu, frozen=True, gc=False):
     status: int
 
 
-class Message(Pdu, frozen=True, gc=False):
-    """The body that submit_sm and deliver_sm share.
-
-    `payload` is short_message, or message_payload when that is empty. A TLV message_payload stays in `tlvs` and then is what
-    `encode` writes; a payload above 254 octets is written as that TLV unasked (§4.4.1, §5.3.2.32).
-    """
+class Carrier(Pdu, frozen=True, gc=False):
+    """What submit_sm, deliver_sm and data_sm share: two addresses and a payload."""
 
     source_ton: int
     source_npi: int
@@ -149,12 +145,6 @@ class Message(Pdu, frozen=True, gc=False):
     tlvs: Mapping[int, bytes] = NO_TLVS
     registered_delivery: int = 0
     service_type: str = ""
-    protocol_id: int = 0
-    priority: int = 0
-    schedule: str = ""
-    validity: str = ""
-    replace_if_present: int = 0
-    default_message: int = 0
 
     def __repr__(self) -> str:
         return (
@@ -162,6 +152,21 @@ class Message(Pdu, frozen=True, gc=False):
             f"esm_class=0x{self.esm_class:02x}, data_coding={self.data_coding}, {len(self.payload)} octets, "
             f"tlvs=[{', '.join(f'0x{tag:04x}' for tag in self.tlvs)}])"
         )
+
+
+class Message(Carrier, frozen=True, gc=False):
+    """The body that submit_sm and deliver_sm share.
+
+    `payload` is short_message, or message_payload when that is empty. A TLV message_payload stays in `tlvs` and then is what
+    `encode` writes; a payload above 254 octets is written as that TLV unasked (§4.4.1, §5.3.2.32).
+    """
+
+    protocol_id: int = 0
+    priority: int = 0
+    schedule: str = ""
+    validity: str = ""
+    replace_if_present: int = 0
+    default_message: int = 0
 
 
 class SubmitSm(Message, frozen=True, gc=False):
@@ -186,23 +191,8 @@ class DeliverSmResp(Pdu, frozen=True, gc=False):
     status: int = 0
 
 
-class DataSm(Pdu, frozen=True, gc=False):
+class DataSm(Carrier, frozen=True, gc=False):
     """data_sm (SMPP 3.4 §4.7.1); `payload` is its TLV message_payload."""
-
-    source_ton: int
-    source_npi: int
-    source: str
-    dest_ton: int
-    dest_npi: int
-    dest: str
-    esm_class: int = 0
-    data_coding: int = 0
-    payload: bytes = b""
-    tlvs: Mapping[int, bytes] = NO_TLVS
-    registered_delivery: int = 0
-    service_type: str = ""
-
-    __repr__ = Message.__repr__
 
 
 class DataSmResp(Pdu, frozen=True, gc=False):

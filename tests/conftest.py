@@ -8,8 +8,9 @@ import pytest
 
 from tests.kit.databases import empty_url, postgres, postgres_url, sql, sqlite_template, sqlite_url, url
 from tests.kit.discretion import OURS, Listener
+from tests.kit.prompts import built_prompts
 
-__all__ = ["empty_url", "postgres", "postgres_url", "sql", "sqlite_template", "sqlite_url", "url"]
+__all__ = ["built_prompts", "empty_url", "postgres", "postgres_url", "sql", "sqlite_template", "sqlite_url", "url"]
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:

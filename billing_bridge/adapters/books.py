@@ -96,10 +96,6 @@ class Books:
         _enter(account, order)
         return Booked(self._note(order, booking))
 
-    def totals(self) -> dict[str, int]:
-        """Key to fen booked under it; a key booked twice shows twice its amount."""
-        return {key: booking.price_fen * booking.times for key, booking in self.bookings.items()}
-
     def booked_twice(self) -> list[str]:
         """Keys that were booked more than once, and of charges, those that share subscriber, service and period."""
         charged = Counter(_charge_of(each) for each in self.bookings.values() if each.action == CHARGE)

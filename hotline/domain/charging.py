@@ -1,7 +1,8 @@
 """What billing answers, and what the clock brings: activation, reminders, charges, expiries.
 
 A monthly service is charged first `first_charge_after_h` after activation, and then on the first day of each
-calendar month of the zone. Before the first charge the subscriber is reminded, twice by default.
+calendar month of the zone. Before the first charge the subscriber is reminded, twice by default, at even spaces. A reminder
+that goes out late, after a down-time, moves what follows by as much, so that he always has this space to cancel in.
 Source: operator policy of July 2006 (reminders).
 """
 
@@ -9,17 +10,19 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
+from hotline.domain import call_back
 from hotline.domain import commands as cmd
 from hotline.domain import events as ev
 from hotline.domain.catalogue import Fee, Service
 from hotline.domain.delivery import drop_segments
 from hotline.domain.money import yuan
-from hotline.domain.ordering import bill, name_of, priced
+from hotline.domain.ordering import bill, fee_of, name_of, priced
 from hotline.domain.step import Step
 from hotline.domain.subscriber import ACTIVE, OFFERED, Order
 
 REASONS = frozenset({"no_credit", "blocked", "unknown_subscriber", "price", "limit", "other"})
 """Why billing can refuse; each has a text `refused_…`."""
+NOT_LATE = timedelta(0)
 
 
 def billed(step: Step, command: cmd.NoteBilled) -> None:
@@ -47,21 +50,20 @@ def _refused(step: Step, order: Order, command: cmd.NoteBilled, *, awaited: bool
 
 
 def _activate(step: Step, code: str, price_fen: int, command: cmd.NoteBilled) -> None:
-    service = step.desk.catalogue.get(code)
-    fee = service.fee if service else Fee.FREE
     activated = step.begin(ev.Activated(code, price_fen, command.order, command.reference), str(command.order))
-    words: dict[str, str] = {"name": name_of(step, code), "code": code}
-    if fee is not Fee.FREE:
-        words["price"] = yuan(price_fen)
+    fee, words = fee_of(step, code), priced(step, code, price_fen)
+    if fee is None or code not in step.desk.catalogue:  # no longer sold, so never charged, but the price was agreed to
+        step.text("activated_other" if price_fen else "activated_free", activated, **words)
+        return
     if fee is Fee.MONTHLY:
         words["first_charge"] = _day(step, first_charge(step, step.now))
     step.text(f"activated_{fee.value}", activated, **words)
     if fee is Fee.MONTHLY and price_fen:
-        _next_reminder(step, code, step.now, activated, 1)
+        _next_reminder(step, code, 1, NOT_LATE)
 
 
 def first_charge(step: Step, since: datetime) -> datetime:
-    """When a service active since `since` is charged for the first time."""
+    """When a service active since `since` is charged for the first time, if no reminder is late."""
     return since + timedelta(hours=step.desk.rules.first_charge_after_h)
 
 
@@ -69,15 +71,20 @@ def _day(step: Step, at: datetime) -> str:
     return at.astimezone(step.desk.zone).date().isoformat()
 
 
-def _next_reminder(step: Step, code: str, since: datetime, of: int, nth: int) -> None:
-    """Set the wake-up of the nth reminder, or of the first charge when all have gone out."""
-    reminders = step.desk.rules.reminders_before_first_charge
-    charge_at = first_charge(step, since)
-    if nth > reminders:
-        step.record(ev.WakeSet(charge_at, "charge", code, of))
+def _planned(step: Step, since: datetime, nth: int) -> datetime:
+    """When the nth reminder is to go out; the first charge, if there are fewer."""
+    parts = step.desk.rules.reminders_before_first_charge + 1
+    return since + (first_charge(step, since) - since) * min(nth, parts) / parts
+
+
+def _next_reminder(step: Step, code: str, nth: int, late: timedelta) -> None:
+    """Set the wake-up of the nth reminder, or of the first charge when all have gone out; the last one was `late`."""
+    held = step.state.subscriptions[code]
+    due = _planned(step, held.since, nth) + late
+    if nth > step.desk.rules.reminders_before_first_charge:
+        step.record(ev.WakeSet(due, "charge", code, held.event))
     else:
-        due = since + (charge_at - since) * nth / (reminders + 1)
-        step.record(ev.WakeSet(due, "reminder", code, of, nth))
+        step.record(ev.WakeSet(due, "reminder", code, held.event, nth))
 
 
 def billing_slow(step: Step, command: cmd.NoteBillingSlow) -> None:
@@ -102,6 +109,9 @@ def wake(step: Step, command: cmd.FireWake) -> None:
     if command.what == "segments":
         _segments_late(step, command)
         return
+    if command.what == call_back.WAKE:
+        call_back.wake(step, command)
+        return
     held = step.state.subscriptions.get(command.subject)
     if held is None or held.event != command.of:
         return
@@ -121,15 +131,15 @@ def _segments_late(step: Step, command: cmd.FireWake) -> None:
 
 def _remind(step: Step, service: Service, command: cmd.FireWake) -> None:
     held = step.state.subscriptions[service.code]
-    charge_at = first_charge(step, held.since)
+    late = max(step.now - _planned(step, held.since, command.nth), NOT_LATE)
     step.text(
         "reminder",
         name=service.name.of(step.state.lang),
         code=service.code,
         price=yuan(held.price_fen),
-        first_charge=_day(step, charge_at),
+        first_charge=_day(step, first_charge(step, held.since) + late),
     )
-    _next_reminder(step, service.code, held.since, held.event, command.nth + 1)
+    _next_reminder(step, service.code, command.nth + 1, late)
 
 
 def _charge(step: Step, service: Service, command: cmd.FireWake) -> None:

@@ -143,6 +143,14 @@ class CancelService(Command, frozen=True, kw_only=True, gc=False):
     by: str = ""
 
 
+class NoteUse(Command, frozen=True, kw_only=True, gc=False):
+    """The subscriber has used a service that is paid by use; the id makes a use that is reported twice count once."""
+
+    code: str
+    channel: str
+    by: str = ""
+
+
 class NoteBilled(Command, frozen=True, kw_only=True, gc=False):
     """Billing has answered an order.
 

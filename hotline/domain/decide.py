@@ -5,17 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hotline.domain import charging, delivery, ordering, texting
+from hotline.domain import agents, call_back, calling, charging, delivery, ordering, texting, uses
+from hotline.domain import call_commands as cc
 from hotline.domain import commands as cmd
 from hotline.domain.step import Step
 
 
 def _order_service(step: Step, command: cmd.OrderService) -> None:
+    calling.require_proved(step)
     step.cause = command.id
     ordering.order(step, command.code, channel=command.channel, by=command.by)
 
 
 def _cancel_service(step: Step, command: cmd.CancelService) -> None:
+    calling.require_proved(step)
     step.cause = command.id
     if command.code not in step.state.subscriptions:  # what he has can be cancelled, even if it is no longer sold
         step.desk.catalogue.service(command.code)
@@ -30,12 +33,28 @@ _DECIDE: dict[type[cmd.Command], Callable[[Step, Any], None]] = {
     cmd.NoteReceipt: delivery.receipt,
     cmd.OrderService: _order_service,
     cmd.CancelService: _cancel_service,
+    cmd.NoteUse: uses.note_use,
     cmd.NoteBilled: charging.billed,
     cmd.NoteBillingSlow: charging.billing_slow,
     cmd.NoteUnbookable: charging.unbookable,
     cmd.FireWake: charging.wake,
     cmd.RetryDeadLetter: delivery.retry_dead_letter,
     cmd.SettleDeadLetter: delivery.settle_dead_letter,
+    cc.StartCall: calling.start,
+    cc.NoteCall: calling.note,
+    cc.SetLanguage: calling.set_language,
+    cc.OpenCase: calling.open_case,
+    cc.TakeCase: calling.take_case,
+    cc.SendCode: calling.send_code,
+    cc.ProveCaller: calling.prove,
+    cc.AskCallBack: call_back.ask,
+    cc.NoteCallBack: call_back.tried,
+    cc.RateCall: calling.rate,
+    cc.EndCall: calling.end,
+    cc.LoginAgent: agents.login,
+    cc.LogoutAgent: agents.logout,
+    cc.PauseAgent: agents.pause,
+    cc.ResumeAgent: agents.resume,
 }
 
 

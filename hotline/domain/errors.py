@@ -18,6 +18,14 @@ class UnknownService(DomainError):
         self.code = code
 
 
+class NotPaidByUse(DomainError):
+    """A use was reported of a service that the subscriber does not have, or does not pay by use; nothing is charged."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(f"the subscriber has not agreed to pay {code!r} by use, or not any more; nothing was charged")
+        self.code = code
+
+
 class OrderOvertaken(DomainError):
     """What the subscriber did since has overtaken a billing order; sending it would undo his last word."""
 
@@ -28,3 +36,42 @@ class OrderOvertaken(DomainError):
 
 class BadMsisdn(DomainError):
     """What was given is not a subscriber's number."""
+
+
+class AgentRefused(DomainError):
+    """What was asked of an agent's state can't be: no name, no endpoint, no reason, or he is not logged in."""
+
+
+class NotProved(DomainError):
+    """A caller with a hidden number wants what only the subscriber may; his number must be proved first."""
+
+    def __init__(self) -> None:
+        super().__init__("it is not known whose call this is; the caller must prove his number first")
+
+
+class TooManyCodes(DomainError):
+    """Codes were texted to one number often enough within the hour."""
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"{most} codes were texted to this number within the hour; no more are")
+
+
+class UnknownCase(DomainError):
+    """The subscriber has no such open case."""
+
+    def __init__(self, number: str) -> None:
+        super().__init__(f"there is no open case {number!r}")
+
+
+class BadScore(DomainError):
+    """A mark that is none from 1 to 5."""
+
+    def __init__(self) -> None:
+        super().__init__("a mark is a whole number from 1 to 5")
+
+
+class BadOutcome(DomainError):
+    """An attempt to call back ended in a way that is not known."""
+
+    def __init__(self, outcome: str) -> None:
+        super().__init__(f"{outcome!r} is no outcome of a call-back")

@@ -9,13 +9,9 @@ from __future__ import annotations
 
 from datetime import datetime
 
-import msgspec
-
+from hotline.domain import agent_events, call_events
+from hotline.domain.event import Event as Event  # noqa: PLC0414 - others know it from here
 from hotline.domain.meaning import Meaning
-
-
-class Event(msgspec.Struct, frozen=True, gc=False):
-    """Base of all events."""
 
 
 class TextReceived(Event, frozen=True, gc=False):
@@ -48,7 +44,8 @@ class SegmentsDropped(Event, frozen=True, gc=False):
 class OfferMade(Event, frozen=True, gc=False):
     """The subscriber was offered a service at a price; only a yes before `valid_until` orders it.
 
-    It sets the wake-up at which a silent offer is withdrawn.
+    It sets the wake-up at which a silent offer is withdrawn. `fee` is what the price is for: monthly, per_use or free;
+    "" in offers made before it was kept.
     """
 
     code: str
@@ -56,10 +53,11 @@ class OfferMade(Event, frozen=True, gc=False):
     valid_until: datetime
     channel: str = "sms"
     by: str = ""
+    fee: str = ""
 
 
 class OfferWithdrawn(Event, frozen=True, gc=False):
-    """An offer no longer stands; `why` is expired, price_changed, refused or cancelled."""
+    """An offer no longer stands; `why` is expired, price_changed, fee_changed, refused or cancelled."""
 
     code: str
     why: str
@@ -83,10 +81,19 @@ class ConsentRefused(Event, frozen=True, gc=False):
     offer: int
 
 
+class UseNoted(Event, frozen=True, gc=False):
+    """The platform that carries a service paid by use reported a use, which is charged if it costs something."""
+
+    code: str
+    channel: str
+    by: str = ""
+
+
 class BillingQueued(Event, frozen=True, gc=False):
     """An order for billing waits in the outbox; `action` is confirm, cancel, charge or refund.
 
-    `key` stays the same however often the order is sent; `period` is what a charge is for ("2026-11").
+    `key` stays the same however often the order is sent; `period` is the month that a charge is for ("2026-11"),
+    "" where it is for a use.
     """
 
     action: str
@@ -162,17 +169,21 @@ class QuestionAsked(Event, frozen=True, gc=False):
 
 
 class CaseOpened(Event, frozen=True, gc=False):
-    """A complaint became a case with a number."""
+    """A complaint became a case with a number; a spoken one has the sound file `recording` and the call it came from."""
 
     number: str
     words: str
     channel: str
+    recording: str = ""
+    call: str = ""
 
 
 class ComplaintRepeated(Event, frozen=True, gc=False):
     """A complaint joined an open case: the same words again, or the newest case after too many others."""
 
     number: str
+    recording: str = ""
+    call: str = ""
 
 
 class HelpGiven(Event, frozen=True, gc=False):
@@ -238,10 +249,10 @@ class ReceiptReceived(Event, frozen=True, gc=False):
 
 
 class WakeSet(Event, frozen=True, gc=False):
-    """At `due`, `what` (segments, reminder, charge) is looked at again for `subject`.
+    """At `due`, `what` (segments, reminder, charge, call_back) is looked at again for `subject`.
 
-    `of` is the event that made the subscription concerned, or kept the first part of the text: a wake-up for
-    one that has been replaced since does nothing. `nth` counts the reminders.
+    `of` is the event that made the subscription concerned, kept the first part of the text, or asked to be called
+    back: a wake-up for one that has been replaced since does nothing. `nth` counts the reminders, and the attempts.
     """
 
     due: datetime
@@ -273,5 +284,7 @@ class DeadLetterSettled(Event, frozen=True, gc=False):
     note: str
 
 
+MODULES = (call_events, agent_events)
+"""Where the other kinds of events are."""
 EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}
 """Every kind of event by the name under which it is stored."""

@@ -16,13 +16,21 @@ class Msisdn(str):
         return f"Msisdn({mask(self)})"
 
 
+_NOBODY = ("alpha:", "call:", "agent:")
+
+
 def answerable(stream: str) -> bool:
-    """Whether a stream is a subscriber's, so that texts reach him; senders with a name instead of a number have `alpha:…`."""
-    return not stream.startswith("alpha:")
+    """Whether a stream is a subscriber's, so that texts reach him.
+
+    Senders with a name instead of a number have `alpha:…`, callers whose number is hidden `call:…`, agents `agent:…`.
+    """
+    return not stream.startswith(_NOBODY)
 
 
 def mask(number: str) -> str:
-    """Hide the middle of a number: "8613812345678" -> "86138****5678"; shorter ones keep their last two."""
+    """Hide the middle of a number: "8613812345678" -> "86138****5678"; shorter ones keep their last two. Agents stay."""
+    if number.startswith("agent:"):
+        return number
     if len(number) < 8:
         return "*" * max(0, len(number) - 2) + number[-2:]
     return number[:-8][:5] + "****" + number[-4:]

@@ -1,12 +1,14 @@
 """Orders, their second confirmation, and cancelling.
 
-Theory: an order makes an *offer*; only a yes to that offer, at that price, within its time, becomes a
+Theory: an order makes an *offer*; only a yes to that offer, at that price and its period, within its time, becomes a
 subscription, and only once billing has accepted it. Cancelling holds at once, whatever billing says.
 Sources: MII notice of 20 Apr 2004 (second confirmation; no answer = withdrawn; cancelling free and at
 once), order 31 of 2015 (cancelling never harder than ordering).
 """
 
 from __future__ import annotations
+
+from datetime import datetime, timedelta
 
 from hotline.domain import events as ev
 from hotline.domain.catalogue import Fee, Service
@@ -24,12 +26,22 @@ def name_of(step: Step, code: str) -> str:
     return service.name.of(step.state.lang) if service else code
 
 
+def fee_of(step: Step, code: str) -> Fee | None:
+    """What the price that the subscriber was shown is for; the catalogue's word where that was not kept, None without one."""
+    held, service = step.state.subscriptions.get(code), step.desk.catalogue.get(code)
+    if held is not None and held.fee:
+        return Fee(held.fee)
+    return service.fee if service else None
+
+
+def _unit(step: Step, code: str) -> str:
+    fee = fee_of(step, code)
+    return step.desk.texts.item(step.state.lang, UNIT_TEXT.get(fee, "unit_other") if fee else "unit_other")
+
+
 def priced(step: Step, code: str, price_fen: int) -> dict[str, str]:
     """What a text that names a price says of a service: name, code, price, and its unit, which holds the period."""
-    service = step.desk.catalogue.get(code)
-    key = UNIT_TEXT.get(service.fee, "unit_other") if service else "unit_other"
-    unit = step.desk.texts.item(step.state.lang, key)
-    return {"name": name_of(step, code), "code": code, "price": yuan(price_fen), "unit": unit}
+    return {"name": name_of(step, code), "code": code, "price": yuan(price_fen), "unit": _unit(step, code)}
 
 
 def _say_active(step: Step, code: str, price_fen: int) -> None:
@@ -42,7 +54,6 @@ def _say_active(step: Step, code: str, price_fen: int) -> None:
 def order(step: Step, code: str, *, channel: str = "sms", by: str = "") -> None:
     """Offer a service, or say that it is already there."""
     service = step.desk.catalogue.service(code)
-    price = service.price_at(step.now, step.desk.zone)
     held = step.state.subscriptions.get(code)
     if held is not None and held.state == ACTIVE:
         _say_active(step, code, held.price_fen)
@@ -50,31 +61,45 @@ def order(step: Step, code: str, *, channel: str = "sms", by: str = "") -> None:
     if held is not None and held.state == ACTIVATING:
         step.idle_text("already_activating", name=name_of(step, code), code=code)
         return
-    if held is not None and _open(step, held) and held.price_fen == price:
-        if not step.withheld(held.event):
-            _send_offer(step, service, price, held.event, idle=True)
-        return
     if held is not None and held.state == OFFERED:
-        step.record(ev.OfferWithdrawn(code, "price_changed" if _open(step, held) else "expired"))
-    offer = _make_offer(step, service, price, channel, by)
-    _send_offer(step, service, price, offer)
+        why = _changed(step, held, service) if _open(step, held) else "expired"
+        if not why:
+            if not step.withheld(held.event):
+                _send_offer(step, service, idle=True)
+            return
+        step.record(ev.OfferWithdrawn(code, why))
+    _make_offer(step, service, channel, by)
+    _send_offer(step, service)
 
 
-def _make_offer(step: Step, service: Service, price: int, channel: str = "sms", by: str = "") -> int:
-    valid_until = step.now + step.desk.rules.offer_valid
-    return step.record(ev.OfferMade(service.code, price, valid_until, channel, by))
+def _changed(step: Step, held: Subscription, service: Service) -> str:
+    """Why the offer is no longer what the catalogue says, price_changed or fee_changed; "" while it is."""
+    if held.fee and held.fee != service.fee.value:
+        return "fee_changed"
+    return "" if held.price_fen == service.price_at(step.now, step.desk.zone) else "price_changed"
 
 
-def _send_offer(step: Step, service: Service, price: int, offer: int, *, idle: bool = False) -> None:
+def _make_offer(step: Step, service: Service, channel: str = "sms", by: str = "") -> int:
+    price, valid_until = service.price_at(step.now, step.desk.zone), step.now + step.desk.rules.offer_valid
+    return step.record(ev.OfferMade(service.code, price, valid_until, channel, by, service.fee.value))
+
+
+def _send_offer(step: Step, service: Service, *, idle: bool = False) -> None:
+    """Send the open offer; sent again it names the hours that are left, for only an answer in its own time can order."""
+    held = step.state.subscriptions[service.code]
     step.text(
         OFFER_TEXT[service.fee],
-        offer,
+        held.event,
         idle,
         name=service.name.of(step.state.lang),
         code=service.code,
-        price=yuan(price),
-        hours=step.desk.rules.offer_valid_h,
+        price=yuan(held.price_fen),
+        hours=_hours_left(step, held.valid_until),
     )
+
+
+def _hours_left(step: Step, until: datetime | None) -> int:
+    return max((until - step.now) // timedelta(hours=1), 1) if until is not None else 1
 
 
 def _open(step: Step, held: Subscription) -> bool:
@@ -136,14 +161,21 @@ def _accept(step: Step, code: str, words: str) -> None:
         step.record(ev.OfferWithdrawn(code, "price_changed"))
         step.text("offer_expired", name=code, code=code)
         return
-    price = service.price_at(step.now, step.desk.zone)
-    if price != held.price_fen:
-        step.record(ev.OfferWithdrawn(code, "price_changed"))
-        offer = _make_offer(step, service, price)
-        step.text("offer_repriced", offer, old_price=yuan(held.price_fen), **priced(step, code, price))
+    why = _changed(step, held, service)
+    if why:
+        _offer_anew(step, service, held, why)
         return
-    consent = step.record(ev.ConsentGiven(code, price, words, held.event))
-    bill(step, "confirm", code, price, consent)
+    consent = step.record(ev.ConsentGiven(code, held.price_fen, words, held.event))
+    bill(step, "confirm", code, held.price_fen, consent)
+
+
+def _offer_anew(step: Step, service: Service, old: Subscription, why: str) -> None:
+    """Withdraw an offer that the catalogue has overtaken, and offer and explain what holds now."""
+    before = {"old_price": yuan(old.price_fen), "old_unit": _unit(step, service.code)}
+    step.record(ev.OfferWithdrawn(service.code, why))
+    offer = _make_offer(step, service)
+    price_fen = step.state.subscriptions[service.code].price_fen
+    step.text("offer_repriced", offer, **before, **priced(step, service.code, price_fen))
 
 
 def bill(step: Step, action: str, code: str, price_fen: int, cause: int | str = "", period: str = "") -> int:
@@ -186,7 +218,7 @@ def cancel(step: Step, code: str | None, words: str, *, channel: str = "sms", by
 def _cancel_unnamed(step: Step, words: str) -> None:
     held = held_codes(step)
     codes = held + open_offers(step)
-    if not held:  # offers alone are all withdrawn: that costs nothing and can be ordered again
+    if not held:  # offers alone are all withdrawn, as silence would: to ask which would make cancelling harder than ordering
         cancel_all(step, words)
     elif len(codes) == 1:
         cancel(step, codes[0], words)
@@ -229,4 +261,4 @@ def cancel_all(step: Step, words: str) -> None:
         end(step, code, words)
     comma = "、" if step.state.lang == "zh" else ", "
     names = comma.join(name_of(step, code) for code in (*codes, *offers))
-    step.text("cancelled_all", count=len(codes) + len(offers), names=names)
+    step.text("cancelled_all" if codes else "cancelled_offers", count=len(codes) + len(offers), names=names)

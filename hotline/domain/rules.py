@@ -38,6 +38,13 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         receipt_wait_h: hours for which a delivery receipt is still matched to its message. Ours.
         receipts_max: messages of one subscriber that can wait for receipts at once. Ours.
         mt_valid_h: hours for which an undeliverable answer is tried before it becomes a dead letter. Ours.
+        owner_first_days: days from the opening of a case for which the agent who owns it is rung first when the subscriber
+            calls. Source: a complaint is answered within 15 days, order 35 of 2016.
+        open_cases_max: open cases of one subscriber whose owners are remembered; the oldest goes first. Ours.
+        calls_max: calls of one subscriber that can be open at once; the oldest is forgotten for one more. Ours.
+        survey_answer_h: hours for which a digit that is texted is the mark for an agent's call. Ours.
+        proof_codes_per_hour: codes that are texted to one number in any 60 minutes for callers who name it. Ours.
+        call_back_give_up_h: hours after which a call-back ends that had no agent, or could not be dialled. Ours.
     """
 
     offer_valid_h: Hours = 24
@@ -56,6 +63,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     receipt_wait_h: Hours = 72
     receipts_max: Annotated[int, msgspec.Meta(ge=1, le=256)] = 16
     mt_valid_h: Hours = 48
+    owner_first_days: Annotated[int, msgspec.Meta(ge=0, le=366)] = 15
+    open_cases_max: Annotated[int, msgspec.Meta(ge=1, le=256)] = 16
+    calls_max: Annotated[int, msgspec.Meta(ge=1, le=64)] = 8
+    survey_answer_h: Hours = 24
+    proof_codes_per_hour: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
+    call_back_give_up_h: Hours = 24
 
     @property
     def offer_valid(self) -> timedelta:
@@ -66,3 +79,21 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     def question_valid(self) -> timedelta:
         """How long a numbered list may be answered."""
         return timedelta(minutes=self.question_valid_min)
+
+
+class CallRules(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures of calls that stand in other tables of the settings: [queue] and [ivr].
+
+    Attributes:
+        survey: whether callers are asked for a mark by text after an agent's call.
+        call_back_tries: attempts to reach a caller.
+        call_back_every_min: minutes between them.
+        proof_tries: wrong codes that may be keyed.
+        proof_valid_min: minutes for which a code holds.
+    """
+
+    survey: bool = True
+    call_back_tries: int = 3
+    call_back_every_min: int = 15
+    proof_tries: int = 3
+    proof_valid_min: int = 10

@@ -6,12 +6,12 @@ what the rules before it have done. It does no I/O: the ledger stores what it co
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 
 from hotline.domain.catalogue import Catalogue
 from hotline.domain.events import AnswerWithheld, Event, MtQueued
-from hotline.domain.rules import Rules
+from hotline.domain.rules import CallRules, Rules
 from hotline.domain.subscriber import HOUR, Subscriber, evolve
 from hotline.domain.texts import Texts
 
@@ -27,6 +27,7 @@ class Desk:
         zone: the zone of days and hours.
         hotline: the number that people may ring, named in texts.
         number: the service number to name where a subscriber has texted none yet.
+        calls: the figures of calls.
     """
 
     rules: Rules
@@ -35,6 +36,7 @@ class Desk:
     zone: tzinfo
     hotline: str
     number: str
+    calls: CallRules = field(default_factory=CallRules)
 
 
 Recorded = tuple[int, Event, str]

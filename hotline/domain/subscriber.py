@@ -10,12 +10,14 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
 from sys import intern
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
+from hotline.domain import agent_state, call_state
 from hotline.domain import events as ev
 from hotline.domain import meaning as m
+from hotline.domain.call_state import CallBack, OpenCall, OwnedCase, Proof, Survey
 from hotline.domain.rules import Rules
 
 OFFERED, ACTIVATING, ACTIVE = "offered", "activating", "active"
@@ -36,6 +38,7 @@ class Subscription(msgspec.Struct, gc=False, omit_defaults=True):
         charged: the last month charged ("2026-11"); it outlives a cancellation, so that no month is charged twice.
         wake: the wake-up that comes next, a reminder or a charge; any other does nothing.
         declined: the subscriber withdrew the offer himself, so a later yes has not come too late.
+        fee: what the price that was shown is for, as in OfferMade.
     """
 
     state: str
@@ -46,6 +49,7 @@ class Subscription(msgspec.Struct, gc=False, omit_defaults=True):
     charged: str = ""
     wake: int = 0
     declined: bool = False
+    fee: str = ""
 
 
 class Question(msgspec.Struct, gc=False):
@@ -123,6 +127,12 @@ class Subscriber(msgspec.Struct, omit_defaults=True):
     sent: dict[int, SentMt] = {}
     early: list[EarlyReceipt] = []
     orders: dict[int, Order] = {}
+    calls: dict[str, OpenCall] = {}
+    open_cases: dict[str, OwnedCase] = {}
+    proof: Proof | None = None
+    codes: list[datetime] = []
+    call_back: CallBack | None = None
+    survey: Survey | None = None
 
     def awaits(self, order: int) -> bool:
         """Whether a subscription waits for billing to answer this order (id of its BillingQueued event)."""
@@ -133,7 +143,9 @@ class Subscriber(msgspec.Struct, omit_defaults=True):
 
 HOUR = timedelta(hours=1)
 
-Evolve = Callable[[Subscriber, Any, int, datetime, Rules], None]
+Evolve = Callable[[Any, Any, int, datetime, Rules], None]
+S = TypeVar("S")
+"""A Subscriber, or an Agent."""
 
 
 def _text_received(state: Subscriber, event: ev.TextReceived, _id: int, _at: datetime, _rules: Rules) -> None:
@@ -160,13 +172,14 @@ def _segments_dropped(state: Subscriber, event: ev.SegmentsDropped, _id: int, _a
 
 def _become(state: Subscriber, code: str, name: str, event_id: int, at: datetime) -> None:
     old = state.subscriptions[code]
-    state.subscriptions[code] = Subscription(name, old.price_fen, at, event_id, charged=old.charged)
+    state.subscriptions[code] = Subscription(name, old.price_fen, at, event_id, charged=old.charged, fee=old.fee)
 
 
 def _offer_made(state: Subscriber, event: ev.OfferMade, event_id: int, at: datetime, _rules: Rules) -> None:
     old = state.subscriptions.pop(event.code, None)  # popped, so that the newest offer comes last
     charged = old.charged if old is not None else ""
-    state.subscriptions[event.code] = Subscription(OFFERED, event.price_fen, at, event_id, event.valid_until, charged)
+    offered = Subscription(OFFERED, event.price_fen, at, event_id, event.valid_until, charged, fee=event.fee)
+    state.subscriptions[event.code] = offered
 
 
 def _offer_withdrawn(state: Subscriber, event: ev.OfferWithdrawn, event_id: int, at: datetime, _rules: Rules) -> None:
@@ -182,7 +195,7 @@ def _billing_queued(state: Subscriber, event: ev.BillingQueued, event_id: int, _
     state.orders[event_id] = Order(event.action, event.code)
     if event.action == "confirm":
         state.subscriptions[event.code].event = event_id
-    elif event.action == "charge":
+    elif event.action == "charge" and event.period:
         state.subscriptions[event.code].charged = event.period
 
 
@@ -229,6 +242,7 @@ def _case_opened(state: Subscriber, event: ev.CaseOpened, _id: int, at: datetime
     cases = [case for case in state.cases.values() if case.at > oldest]
     cases.append(Case(event.number, at, complaint_digest(event.words)))
     state.cases = {case.number: case for case in cases[-max(rules.complaints_per_hour, 1) :]}
+    call_state.case_opened(state, event.number, at, rules)
 
 
 def _help_given(state: Subscriber, _event: ev.HelpGiven, _id: int, at: datetime, _rules: Rules) -> None:
@@ -321,14 +335,16 @@ _EVOLVE: dict[type[ev.Event], Evolve] = {
     ev.MtAccepted: _mt_accepted,
     ev.ReceiptReceived: _receipt_received,
     ev.WakeSet: _wake_set,
+    **call_state.EVOLVE,
+    **agent_state.EVOLVE,
 }
 
 
-def evolve(state: Subscriber, event: ev.Event, event_id: int, at: datetime, rules: Rules) -> Subscriber:
+def evolve(state: S, event: ev.Event, event_id: int, at: datetime, rules: Rules) -> S:
     """Change `state` by one event and give it back; events that no decision looks at change nothing.
 
     Args:
-        state: the subscriber as he was; it is changed in place.
+        state: the subscriber, or the agent, as he was; it is changed in place.
         event: what happened.
         event_id: its id.
         at: when it happened, aware UTC.

@@ -10,6 +10,8 @@ from hotline.domain import commands as cmd
 from hotline.domain import events as ev
 from hotline.domain import meaning as m
 from hotline.domain import ordering
+from hotline.domain.call_events import CallRated
+from hotline.domain.msisdn import answerable
 from hotline.domain.step import Step
 from hotline.domain.subscriber import Case, complaint_digest, recent
 
@@ -75,26 +77,35 @@ def _complain(step: Step, meaning: m.Complain, _text: str) -> None:
     complain(step, meaning.words, "sms")
 
 
-def complain(step: Step, words: str, channel: str) -> str:
-    """Open a case for a complaint, or join an open one (see _joined); returns the case's number."""
-    case = _joined(step, words)
+def complain(step: Step, words: str, channel: str, recording: str = "", call: str = "") -> str:
+    """Open a case for a complaint, or join an open one (see _joined); returns the case's number.
+
+    A spoken one has the sound file `recording` and the id of its `call`. Nobody is texted where no number is known.
+    """
+    case, reachable = _joined(step, words), answerable(step.stream)
     if case is not None:
-        repeated = step.record(ev.ComplaintRepeated(case.number))
-        step.idle_text("complaint_repeated", repeated, case=case.number)
+        repeated = step.record(ev.ComplaintRepeated(case.number, recording, call))
+        if reachable:
+            step.idle_text("complaint_repeated", repeated, case=case.number)
         return case.number
     number = f"{step.next_id():06d}"
-    opened = step.record(ev.CaseOpened(number, words, channel))
-    step.text("complaint_received", opened, case=number, days=step.desk.rules.complaint_answer_working_days)
+    opened = step.record(ev.CaseOpened(number, words, channel, recording, call))
+    if reachable:
+        key = "complaint_by_voice" if channel == "voice" else "complaint_received"
+        step.text(key, opened, case=number, days=step.desk.rules.complaint_answer_working_days)
     return number
 
 
 def _joined(step: Step, words: str) -> Case | None:
-    """The case that the same words opened, or the newest one after too many in an hour; None if a new one is due."""
+    """The case that the same words opened, or the newest one after too many in an hour; None if a new one is due.
+
+    What was spoken has no words yet, and so is never the same.
+    """
     digest, rules = complaint_digest(words), step.desk.rules
     oldest = step.now - timedelta(hours=rules.same_complaint_h)
     cases = [case for case in step.state.cases.values() if case.at > oldest]
     for case in cases:
-        if case.digest == digest:
+        if words and case.digest == digest:
             return case
     newest = cases[-1] if cases else None
     return newest if len(recent([case.at for case in cases], step.now)) >= rules.complaints_per_hour else None
@@ -102,12 +113,32 @@ def _joined(step: Step, words: str) -> Case | None:
 
 def _choice(step: Step, meaning: m.Choice, text: str) -> None:
     question = step.state.question
-    if question is None or question.at + step.desk.rules.question_valid < step.now:
+    if _is_mark(step, meaning.number):
+        _take_mark(step, meaning.number)
+    elif question is None or question.at + step.desk.rules.question_valid < step.now:
         _ask_back(step, "ask_either")
     elif not 1 <= meaning.number <= len(question.codes):
         _ask_back(step, "choice_unknown", count=len(question.codes))
     else:
         ordering.cancel(step, question.codes[meaning.number - 1], text)
+
+
+def _is_mark(step: Step, number: int) -> bool:
+    """Whether a number is the mark for an agent's call that was asked for by text, and can answer nothing else.
+
+    A numbered list that came later, or still holds, has the number; so that a late answer to a list is no mark, even one that
+    no longer holds.
+    """
+    survey, question, rules = step.state.survey, step.state.question, step.desk.rules
+    if survey is None or not 1 <= number <= 5 or survey.at + timedelta(hours=rules.survey_answer_h) < step.now:
+        return False
+    return question is None or (question.at < survey.at and question.at + rules.question_valid < step.now)
+
+
+def _take_mark(step: Step, score: int) -> None:
+    survey = step.state.survey
+    if survey is not None:
+        step.text("survey_thanks", step.record(CallRated(survey.call, score, "text", survey.agent)))
 
 
 def _unclear(step: Step, meaning: m.Unclear, _text: str) -> None:

@@ -13,6 +13,8 @@ from hashlib import sha256
 
 import msgspec
 
+from hotline.domain.agent_state import PREFIX as OF_AGENT
+from hotline.domain.agent_state import Agent
 from hotline.domain.events import EVENTS, Event
 from hotline.domain.subscriber import Subscriber
 
@@ -23,6 +25,7 @@ GENESIS = b"\0" * 32
 _encode = msgspec.json.Encoder().encode
 _decoders = {kind: msgspec.json.Decoder(event) for kind, event in EVENTS.items()}
 _state_decoder = msgspec.json.Decoder(Subscriber)
+_agent_decoder = msgspec.json.Decoder(Agent)
 ERASED = b'{"erased":"'
 _ERASED_TEXT = ERASED.decode()
 
@@ -51,7 +54,7 @@ def decode_event(kind: str, body: str) -> Event:
     return _decoders[kind].decode(body)
 
 
-def encode_state(state: Subscriber) -> str:
+def encode_state(state: Subscriber | Agent) -> str:
     """A state as JSON text."""
     return _encode(state).decode()
 
@@ -61,12 +64,28 @@ def decode_state(body: str) -> Subscriber:
     return _state_decoder.decode(body)
 
 
+def decode_agent(body: str) -> Agent:
+    """The state of an agent's stored row."""
+    return _agent_decoder.decode(body)
+
+
+def state_of(stream: str, body: str = "") -> Subscriber | Agent:
+    """The state that a stream's stored row holds, or its first one; what kind it is, its stream's name tells."""
+    if stream.startswith(OF_AGENT):
+        return decode_agent(body) if body else Agent()
+    return decode_state(body) if body else Subscriber()
+
+
 def chain_hash(
     previous: bytes, event_id: int, stream: str, at: int, kind: str, cause: str, body: bytes, kept: bytes = b""
 ) -> bytes:
     """The hash of an event over its predecessor in its partition's chain; `body` and `kept` are UTF-8 JSON."""
-    digest = sha256(body).digest() if not body.startswith(ERASED) else body_digest(body)
-    return sha256(previous + f"|{event_id}|{stream}|{at}|{kind}|{cause}|".encode() + kept + digest).digest()
+    return chained(previous, event_id, stream, at, kind, cause, kept + body_digest(body))
+
+
+def chained(previous: bytes, event_id: int, stream: str, at: int, kind: str, cause: str, proven: bytes) -> bytes:
+    """HOT. `chain_hash` of an event of which what the chain covers of its body is known: `kept` with the body's digest."""
+    return sha256(previous + f"|{event_id}|{stream}|{at}|{kind}|{cause}|".encode() + proven).digest()
 
 
 def body_digest(body: bytes) -> bytes:

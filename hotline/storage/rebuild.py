@@ -2,7 +2,8 @@
 
 Events are the truth. What this finds is a bug of ours or somebody's hand in the tables. States are made with the
 rules of today; receipts that are awaited may differ where `receipts_max` or `receipt_wait_h` were changed since, and
-complaints that others may join where `complaints_per_hour` or `same_complaint_h` were.
+complaints that others may join where `complaints_per_hour` or `same_complaint_h` were; calls and cases where `calls_max`,
+`open_cases_max` or `proof_codes_per_hour` were.
 """
 
 from __future__ import annotations
@@ -15,14 +16,17 @@ from typing import Any
 import sqlalchemy as sa
 
 from hotline.domain import events as ev
+from hotline.domain.agent_state import Agent
 from hotline.domain.msisdn import mask
 from hotline.domain.rules import Rules
 from hotline.domain.subscriber import Subscriber, evolve
 from hotline.storage import schema as s
-from hotline.storage.codec import decode_event, decode_state, encode_state, from_us, to_us
+from hotline.storage.codec import decode_event, encode_state, from_us, state_of
 from hotline.storage.opening import reading_engine, writing_engine
+from hotline.storage.projection import PROJECT
 from hotline.storage.queries.events import by_stream
-from hotline.storage.verify import Problem, verify
+from hotline.storage.store import Writes
+from hotline.storage.verify import Problem, keep_bad_octets, verify
 
 __all__ = ["Difference", "Problem", "Report", "rebuild", "verify"]
 
@@ -30,6 +34,8 @@ GROUP = 200
 """Streams compared at once."""
 MOST = 1000
 """Differences that are told; all are counted."""
+_NOBODY = {"sms": "", "billing": ""}
+"""Rows made again have no owner: the first process that looks adopts them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,31 +82,35 @@ class Rebuilt:
     """What the events of one stream make."""
 
     stream: str
-    state: Subscriber = field(default_factory=Subscriber)
+    state: Subscriber | Agent = field(init=False)
     outbox: dict[int, tuple[str, str, int, str]] = field(default_factory=dict)  # channel, state, since, reason
     wakes: Wakes = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.state = state_of(self.stream)
 
     def apply(self, event_id: int, at_us: int, happened: ev.Event, rules: Rules) -> None:
         """Take in the next event."""
         evolve(self.state, happened, event_id, from_us(at_us), rules)
-        match happened:
-            case ev.MtQueued():
-                self.outbox[event_id] = ("sms", "due", at_us, "")
-            case ev.BillingQueued():
-                self.outbox[event_id] = ("billing", "due", at_us, "")
-            case ev.MtAccepted(mt=row, done=True):
-                self.outbox.pop(row, None)
-            case ev.Billed(order=row) | ev.BillingRefused(order=row) | ev.Activated(order=row) | ev.DeadLetterSettled(row=row):
-                self.outbox.pop(row, None)
-            case ev.MtFailed(mt=row, reason=reason) | ev.BillingFailed(order=row, reason=reason):
-                self._move(row, "dead", at_us, reason)
-            case ev.DeadLetterRetried(row=row):
-                self._move(row, "due", at_us, "")
-            case ev.WakeSet(due=due) | ev.OfferMade(valid_until=due):
-                self.wakes[event_id] = to_us(due)
-            case ev.WakeFired(wake=wake, due=due):
-                if self.wakes.get(wake) == to_us(due):
-                    del self.wakes[wake]
+        project = PROJECT.get(type(happened))
+        if project is not None:
+            writes = Writes()
+            project(writes, _NOBODY, event_id, self.stream, at_us, happened)
+            self._take_in(writes)
+
+    def _take_in(self, writes: Writes) -> None:
+        """Do to the rows what the statements of a commit do in the database."""
+        for row, _, channel, state, since, reason, _ in writes.queued:
+            self.outbox[row] = (channel, state, since, reason)
+        for (row,) in writes.done:
+            self.outbox.pop(row, None)
+        for state, reason, _, since, row in writes.changed:
+            self._move(row, state, since, reason)
+        for due, wake, _ in writes.wakes:
+            self.wakes[wake] = due
+        for due, wake in writes.woken:
+            if self.wakes.get(wake) == due:
+                del self.wakes[wake]
 
     def _move(self, row: int, state: str, at_us: int, reason: str) -> None:
         if row in self.outbox and self.outbox[row][1] != state:
@@ -125,6 +135,7 @@ def rebuild(url: str, rules: Rules, *, write: bool = False, progress: Callable[[
     report = Report()
     engine = (writing_engine if write else reading_engine)(url)
     with engine.begin() as connection:
+        keep_bad_octets(connection)
         if write and engine.dialect.name == "postgresql":
             connection.execute(sa.select(s.chain).with_for_update())
         for group in _groups(connection, rules, report):
@@ -168,7 +179,7 @@ def _compare(connection: sa.Connection, group: list[Rebuilt], report: Report, *,
 
 
 def _compare_state(connection: sa.Connection, made: Rebuilt, body: str | None, report: Report, *, write: bool) -> None:
-    fields = "" if body is None else _fields(body, made.state)
+    fields = "" if body is None else _fields(made, body)
     if body is not None and not fields:
         return
     report.note(Difference(mask(made.stream), "state", 0, "missing" if body is None else "different", fields))
@@ -177,13 +188,13 @@ def _compare_state(connection: sa.Connection, made: Rebuilt, body: str | None, r
         connection.execute(sa.insert(s.state).values(stream=made.stream, body=encode_state(made.state)))
 
 
-def _fields(body: str, made: Subscriber) -> str:
+def _fields(made: Rebuilt, body: str) -> str:
     """What of a stored state differs from the one made; "" when nothing does."""
     try:
-        stored = decode_state(body)
+        stored = state_of(made.stream, body)
     except ValueError:
         return "unreadable"
-    return ", ".join(name for name in stored.__struct_fields__ if getattr(stored, name) != getattr(made, name))
+    return ", ".join(name for name in stored.__struct_fields__ if getattr(stored, name) != getattr(made.state, name))
 
 
 def _compare_outbox(connection: sa.Connection, made: Rebuilt, rows: dict[int, Any], report: Report, *, write: bool) -> None:

@@ -1,5 +1,7 @@
 """Tables. Times are integer microseconds since 1970 UTC; `stream` is a subscriber's MSISDN.
 
+A call whose caller is not known has the stream "call:ID", an agent "agent:NAME".
+
 Everything that one decision touches lies in one stream, so a distributed PostgreSQL can spread all tables
 but `chain`, `link` and `lease` by the column `stream`.
 """

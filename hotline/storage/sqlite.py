@@ -38,11 +38,19 @@ class _Rows:
         row = f"({','.join('?' * len(columns))})"
         head = f"INSERT INTO {table.name} ({','.join(columns)}) VALUES "  # noqa: S608 - our own tables
         self._sql = [head + ",".join([row] * number) + tail for number in range(1, MOST_ROWS + 1)]
+        self._blobs = [slice(at, None, len(columns)) for at, column in enumerate(table.columns) if _is_blob(column)]
 
     def run(self, cursor: sqlite3.Cursor, rows: list[Any]) -> None:
         for at in range(0, len(rows), MOST_ROWS):
             part = rows[at : at + MOST_ROWS]
-            cursor.execute(self._sql[len(part) - 1], tuple(chain.from_iterable(part)))
+            values = list(chain.from_iterable(part))
+            for blobs in self._blobs:  # bytes, unlike bytearrays, are looked up among the driver's adapters one by one
+                values[blobs] = map(bytearray, values[blobs])
+            cursor.execute(self._sql[len(part) - 1], values)
+
+
+def _is_blob(column: sa.Column[Any]) -> bool:
+    return isinstance(column.type, sa.LargeBinary)
 
 
 _EVENT = _Rows(s.event)

@@ -129,7 +129,7 @@ def _kept(happened: Event, body: str) -> bytes:
     return kept_fields(happened, encode_event(happened) if is_erased(body) else body.encode())
 
 
-def _keep_bad_octets(connection: sa.Connection) -> None:
+def keep_bad_octets(connection: sa.Connection) -> None:
     """Have SQLite hand over text that is no UTF-8, too: it is to be named, not to end the walk."""
     raw: Any = connection.connection.dbapi_connection
     if connection.dialect.name == "sqlite":
@@ -153,7 +153,7 @@ def verify(
     problems: list[Problem] = []
     young = to_us(erased_before) if erased_before is not None else 2**63
     with reading_engine(url).begin() as connection:
-        _keep_bad_octets(connection)
+        keep_bad_octets(connection)
         heads = {row.partition: (row.seq, bytes(row.hash)) for row in connection.execute(sa.select(chain))}
         stride = max(1, len(heads))
         partitions = [_Partition(number, stride, problems, young) for number in range(stride)]

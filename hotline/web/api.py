@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
@@ -10,16 +9,16 @@ from twisted.web.server import Request
 
 from hotline.domain.catalogue import Catalogue
 from hotline.domain.commands import CancelService, OrderService
-from hotline.domain.events import OfferMade
 from hotline.domain.msisdn import msisdn
 from hotline.domain.subscriber import ACTIVATING, ACTIVE, OFFERED
 from hotline.web import bodies, deadletters
 from hotline.web.endpoints import Endpoint, Parameter
 from hotline.web.guard import token_name
 from hotline.web.http import Refusal, json_reply, one_of, read_json, whole_number
+from hotline.web.keys import command_id, digest
 from hotline.web.language import language
-from hotline.web.ports import Channel, Commands, OutboxRow, Queries, RowState, SubscriberView, SubscriptionView
-from hotline.web.telling import Teller
+from hotline.web.ports import CHANNELS, Channel, Commands, OutboxRow, Queries, RowState, SubscriberView, SubscriptionView
+from hotline.web.telling import Teller, without_code
 
 TIMELINE_MOST = 5000
 OUTBOX_MOST = 1000
@@ -102,7 +101,7 @@ class Api:
     def _of_the_outbox(self) -> Sequence[Endpoint]:
         row = f"{_BASE}/outbox/{{id}}"
         state = Parameter("state", "query", "Only rows in this state", {"type": "string", "enum": ["dead", "due"]})
-        channel = Parameter("channel", "query", "Only rows of this channel", {"type": "string", "enum": ["sms", "billing"]})
+        channel = Parameter("channel", "query", "Only rows of this channel", {"type": "string", "enum": list(CHANNELS)})
         return (
             Endpoint(
                 "GET",
@@ -161,24 +160,12 @@ class Api:
         by = token_name(request, self._tokens)
         stream, body = _number(msisdn), read_json(request, bodies.OrderBody)
         self._catalogue.service(body.service)
-        key = body.key or secrets.token_hex(8)
-        order = OrderService(stream=stream, id=f"api:{by}:{key}", code=body.service, channel="api", by=by)
-        new = await self._commands.execute(order)
+        key = await command_id(self._commands, by, body.key, "order", stream, body.service)
+        await self._commands.execute(OrderService(stream=stream, id=key, code=body.service, channel="api", by=by))
         held = await self._held(stream, body.service)
-        if held is None or not (new or await self._same(order)):
-            raise Refusal(409, "key_used", f"the key {key!r} was used for another order", "Give each order a key of its own.")
+        if held is None:  # it was carried out before keys were kept with what was asked
+            raise Refusal(409, "key_used", f"the key {body.key!r} was used before", "Give each order a key of its own.")
         return json_reply(request, 202, held)
-
-    async def _same(self, order: OrderService) -> bool:
-        """Whether the order that was carried out under this id was for the same service, as far as its offer tells."""
-        events, after = await self._queries.timeline(order.stream, 0, TIMELINE_MOST), 0
-        while events:
-            for each in events:
-                if each.cause == order.id and each.kind == OfferMade.__name__:
-                    return bool(each.body["code"] == order.code)
-            after = events[-1].id
-            events = await self._queries.timeline(order.stream, after, TIMELINE_MOST) if len(events) == TIMELINE_MOST else []
-        return True
 
     async def cancel(self, request: Request, msisdn: str, code: str) -> bytes:
         """DELETE a subscription; what has ended already stays as it is."""
@@ -191,7 +178,7 @@ class Api:
                 404, "not_subscribed", f"the subscriber has no service {code!r}", "GET the subscriber lists what there is."
             )
         if held.state in (OFFERED, ACTIVATING, ACTIVE):
-            key = f"api:{by}:cancel:{code}:{held.since.isoformat()}"
+            key = f"cancel:{by}:{code}:{held.since.isoformat()}:{digest(stream)}"  # no key that an asker could give
             await self._commands.execute(CancelService(stream=stream, id=key, code=code, channel="api", by=by))
             held = await self._held(stream, code) or held
         return json_reply(request, 200, held)
@@ -204,13 +191,14 @@ class Api:
         """GET rows of the outbox."""
         token_name(request, self._tokens)
         state = cast("RowState | None", one_of(request, "state", ("dead", "due")))
-        channel = cast("Channel | None", one_of(request, "channel", ("sms", "billing")))
+        channel = cast("Channel | None", one_of(request, "channel", CHANNELS))
         limit, lang = whole_number(request, "limit", OUTBOX_MOST, OUTBOX_MOST) or 1, language(request)
         rows = await self._queries.outbox(state, limit, channel)
         return json_reply(request, 200, bodies.OutboxBody([self._row(row, lang) for row in rows]))
 
     def _row(self, row: OutboxRow, lang: str) -> bodies.RowBody:
         fields: dict[str, Any] = {name: getattr(row, name) for name in row.__struct_fields__ if name != "stream"}
+        fields["body"] = without_code(row.body)
         return bodies.RowBody(**fields, msisdn=row.stream, summary=self._teller.summary(row.kind, row.body, lang, reveal=True))
 
     async def retry(self, request: Request, id: str) -> bytes:

@@ -12,7 +12,7 @@ from hotline.metrics import StoreGauges
 from hotline.web import bodies
 from hotline.web.endpoints import Endpoint
 from hotline.web.http import json_reply, reply
-from hotline.web.ports import Check, Counts, Queries, Readiness, Unavailable
+from hotline.web.ports import CHANNELS, Check, Counts, Queries, Readiness, Unavailable
 
 _log = Logger()
 
@@ -72,7 +72,7 @@ class Health:
 
     def _set(self, counts: Counts) -> None:
         for state, rows in (("due", counts.due), ("dead", counts.dead)):
-            for channel in ("sms", "billing"):
+            for channel in CHANNELS:
                 self._gauges.outbox.labels(channel, state).set(rows.get(channel, 0))
         self._gauges.oldest_due_s.set(counts.oldest_due_s)
         self._gauges.events.set(counts.events)

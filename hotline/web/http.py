@@ -14,7 +14,7 @@ from twisted.web.server import Request
 
 from hotline.domain.catalogue import Catalogue
 from hotline.domain.errors import BadMsisdn, DomainError, UnknownService
-from hotline.web.ports import Unavailable
+from hotline.web.ports import StateDamaged, Unavailable
 
 BODY_MAX_OCTETS = 65536
 """Largest request body; the longest honest one is an order of a few hundred octets."""
@@ -105,6 +105,9 @@ def as_refusal(error: Exception, catalogue: Catalogue) -> Refusal:
         return Refusal(422, "bad_msisdn", str(error), "Give 3 to 15 digits, country code first, such as 8613800000001.")
     if isinstance(error, DomainError):
         return Refusal(422, "refused", str(error), "Change what the message names and ask again.")
+    if isinstance(error, StateDamaged):
+        way_out = "Stop the service, then run: shouwen rebuild --write --config FILE. The timeline can be read as before."
+        return Refusal(503, "state_damaged", str(error), way_out)
     if isinstance(error, Unavailable):
         return Refusal(503, "unavailable", "the store does not answer now", "Ask again in a moment; it is safe to repeat.")
     reference = secrets.token_hex(4)

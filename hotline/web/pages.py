@@ -20,7 +20,19 @@ from hotline.web.health import checks
 from hotline.web.http import Answer, Refusal, header, html_reply, json_reply, one_of, query, read_json, reply, whole_number
 from hotline.web.language import keep_language, language
 from hotline.web.phone import Phone
-from hotline.web.ports import Channel, Commands, Counts, Queries, Readiness, RowState, TimelineEvent, Unavailable
+from hotline.web.ports import (
+    CHANNELS,
+    Channel,
+    Commands,
+    Counts,
+    Queries,
+    Readiness,
+    RowState,
+    StateDamaged,
+    SubscriberView,
+    TimelineEvent,
+    Unavailable,
+)
 from hotline.web.rendering import STATIC, Renderer
 from hotline.web.stream import Streams
 from hotline.web.telling import Teller
@@ -98,13 +110,21 @@ class Pages:
         """GET /subscribers/{msisdn}: services, consents, complaints, timeline."""
         self._admit(request)
         known = msisdn(number)
-        view = await self._queries.subscriber(known)
+        view, damaged = await self._view(known)
         words: dict[str, Any] = {
+            "damaged": damaged,
             "names": {service.code: service.name.of(language(request)) for service in self._catalogue},
             "channels": {service.code: service.channel.value for service in self._catalogue},
             **await self._timeline(known, language(request)),
         }
         return self._page(request, "subscriber.html", view=view, **words)
+
+    async def _view(self, number: Msisdn) -> tuple[SubscriberView, bool]:
+        """What is known of a subscriber, and whether his stored state is damaged, so that his services are not known."""
+        try:
+            return await self._queries.subscriber(number), False
+        except StateDamaged as error:
+            return error.view or SubscriberView(number), True
 
     async def search(self, request: Request) -> bytes:
         """GET /subscribers?msisdn=…: on to that subscriber's page."""
@@ -201,7 +221,7 @@ class Pages:
 
     async def _rows(self, request: Request) -> dict[str, Any]:
         state = cast("RowState | None", one_of(request, "state", ("dead", "due"))) or "dead"
-        channel = cast("Channel | None", one_of(request, "channel", ("sms", "billing")))
+        channel = cast("Channel | None", one_of(request, "channel", CHANNELS))
         rows = await self._queries.outbox(state, ROWS_SHOWN, channel)
         letters = [self._teller.row(row, language(request), reveal=self._reveal) for row in rows]
         counts = await self._queries.counts()

@@ -14,7 +14,8 @@ import msgspec
 
 from hotline.domain.commands import Command
 
-Channel = Literal["sms", "billing"]
+Channel = Literal["sms", "billing", "call"]
+CHANNELS: tuple[Channel, ...] = ("sms", "billing", "call")
 RowState = Literal["dead", "due"]
 
 
@@ -38,11 +39,35 @@ class ConsentView(msgspec.Struct, frozen=True):
 
 
 class CaseView(msgspec.Struct, frozen=True):
-    """A complaint by its number."""
+    """A complaint by its number; `owner` is the agent who is asked first, "" for none yet."""
 
     number: str
     state: str
     opened_at: datetime
+    owner: str = ""
+
+
+class CaseFound(msgspec.Struct, frozen=True):
+    """A complaint with whose it is and what was said, in words or as the sound file `recording`."""
+
+    number: str
+    msisdn: str
+    state: str
+    opened_at: datetime
+    owner: str
+    channel: str
+    words: str
+    recording: str
+
+
+class AgentView(msgspec.Struct, frozen=True):
+    """An agent: ready, paused for a `reason`, or logged_out, since when; his calls ring at `endpoint`."""
+
+    name: str
+    state: str
+    endpoint: str
+    reason: str
+    since: datetime | None
 
 
 class SubscriberView(msgspec.Struct, frozen=True):
@@ -119,11 +144,24 @@ class Unavailable(Exception):
     """Storage or the ledger can't answer now; asking again later is safe. The web answers 503."""
 
 
+class StateDamaged(Unavailable):
+    """A subscriber's stored state can't be read; all that comes from the events can.
+
+    Attributes:
+        shown: the subscriber's number, masked.
+        view: what is known without the state, so no services; None where a command was refused.
+    """
+
+    def __init__(self, shown: str, view: SubscriberView | None = None) -> None:
+        super().__init__(f"the stored state of {shown} is damaged: it can't be read, so nothing is known or changed for him")
+        self.shown, self.view = shown, view
+
+
 class Queries(Protocol):
     """Reads that change nothing. All may raise Unavailable."""
 
     def subscriber(self, msisdn: str) -> Awaitable[SubscriberView]:
-        """What is known of a subscriber; an unknown number gives empty lists."""
+        """What is known of a subscriber; an unknown number gives empty lists. Raises StateDamaged, too."""
 
     def timeline(self, msisdn: str, after_id: int = 0, limit: int = 500) -> Awaitable[Sequence[TimelineEvent]]:
         """The first `limit` events of the stream with an id above `after_id`, oldest first."""
@@ -133,6 +171,12 @@ class Queries(Protocol):
 
     def outbox_row(self, row: int) -> Awaitable[OutboxRow | None]:
         """The row with that id, or None when it was sent, settled or never there."""
+
+    def agents(self) -> Awaitable[Sequence[AgentView]]:
+        """All agents who ever logged in, by name."""
+
+    def case(self, number: str) -> Awaitable[CaseFound | None]:
+        """The case with that number, or None."""
 
     def counts(self) -> Awaitable[Counts]:
         """Figures for the metrics and the status page."""
@@ -145,7 +189,13 @@ class Commands(Protocol):
         """Make a command durable; one whose id is known already changes nothing and succeeds.
 
         Returns: whether it was carried out now; False when its id was known.
-        Raises: DomainError (the asker's fault), Unavailable.
+        Raises: DomainError (the asker's fault), StateDamaged, Unavailable.
+        """
+
+    def keep_key(self, key: str, asked: str) -> Awaitable[bool]:
+        """Keep an asker's key for ever for what he `asked`, a digest; durable, and safe to repeat.
+
+        Returns: False when it is kept for something else. Raises: Unavailable.
         """
 
 

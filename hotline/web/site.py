@@ -16,6 +16,7 @@ from twisted.web.server import Request, Site
 from werkzeug.exceptions import HTTPException
 
 from hotline.domain.catalogue import Catalogue
+from hotline.web.agents import Agents
 from hotline.web.api import Api
 from hotline.web.endpoints import Endpoint, klein_path
 from hotline.web.health import Health
@@ -25,10 +26,12 @@ from hotline.web.openapi import document
 from hotline.web.pages import Pages
 from hotline.web.phone import Phone
 from hotline.web.ports import Changes, Commands, Handset, Queries, Readiness
+from hotline.web.reasons import SmscWords
 from hotline.web.rendering import Renderer
 from hotline.web.staff import StaffTexts
 from hotline.web.stream import Streams, Timer
-from hotline.web.telling import Teller
+from hotline.web.telling import Teller, status_number
+from hotline.web.uses import Uses
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 
@@ -51,6 +54,7 @@ class Web:
         catalogue: Catalogue,
         zone: ZoneInfo = SHANGHAI,
         loopback: bool = False,
+        smsc_words: SmscWords = status_number,
     ) -> None:
         """Put the web together; nothing listens yet.
 
@@ -64,8 +68,9 @@ class Web:
             catalogue: the services on offer.
             zone: of days and hours on pages.
             loopback: the service listens on a loopback address only, so pages may open without a login.
+            smsc_words: what an SMSC means by a command_status, by language.
         """
-        teller = Teller(staff_texts, catalogue, zone)
+        teller = Teller(staff_texts, catalogue, zone, smsc_words)
         self._catalogue = catalogue
         renderer = Renderer(staff_texts, teller)
         self._streams = Streams(queries, changes, reactor)
@@ -83,7 +88,8 @@ class Web:
         api = Api(queries, commands, catalogue, teller, tokens)
         health = Health(queries, readiness, metrics_registry)
         described = Endpoint("GET", "/api/openapi.json", "openapi", "This description", self._describe, returns=Any, open=True)
-        self.endpoints: Sequence[Endpoint] = (*health.endpoints(), *api.endpoints(), described)
+        reported = (*Uses(commands, tokens).endpoints(), *Agents(queries, commands, tokens).endpoints())
+        self.endpoints: Sequence[Endpoint] = (*health.endpoints(), *api.endpoints(), *reported, described)
         self._document = document(self.endpoints, _version())
         self.app = self._route()
 

@@ -1,8 +1,9 @@
 """What staff read: one line for each kind of event, words for their codes, and the labels of the pages.
 
 The catalogue is `staff.zh.toml` and `staff.en.toml`, each with the tables `[event]` (a template for each kind
-of event, with the event's fields as placeholders), `[words.FIELD]` (what a field's codes are called) and
-`[page]` (labels). It is checked whole at start, so that a page never meets a text it can't show.
+of event, with the event's fields as placeholders), `[words.FIELD]` (what a field's codes are called), `[reason]`
+(why something is a dead letter, see `reasons.py`) and `[page]` (labels). It is checked whole at start, so that
+a page never meets a text it can't show.
 """
 
 from __future__ import annotations
@@ -17,12 +18,16 @@ import msgspec
 
 from hotline.domain.events import EVENTS
 from hotline.domain.texts import LANGS, BadTexts
+from hotline.web.reasons import FORMS, SmscWords, tell
 
-DERIVED: dict[str, str] = {"service": "code", "price": "price_fen", "services": "codes"}
-"""Placeholders made from a field: the service's name, the price in yuan, the names of several services."""
+DERIVED: dict[str, str] = {"service": "code", "price": "price_fen", "services": "codes", "took": "ms"}
+"""Placeholders made from a field: the service's name, the price in yuan, the names of several services, how long it took."""
 
-VARIANTS: dict[str, tuple[str, ...]] = {"ReceiptReceived": ("unmatched",), "Cancelled": ("elsewhere",)}
-"""Kinds that have a second template, `Kind.variant`: a receipt that fits no message, a cancellation not made by text."""
+VARIANTS: dict[str, tuple[str, ...]] = {"ReceiptReceived": ("unmatched",), "Cancelled": ("elsewhere",), "CaseOpened": ("spoken",)}
+"""Kinds that have a second template, `Kind.variant`.
+
+A receipt that fits no message, a cancellation not made by text, a complaint that was recorded.
+"""
 
 Tables = Mapping[str, Any]
 
@@ -36,6 +41,7 @@ class StaffTexts:
         Raises: BadTexts naming every missing or unknown key and every placeholder that its event has no field for.
         """
         problems = [line for lang in LANGS for line in _event_problems(lang, by_lang.get(lang, {}).get("event", {}))]
+        problems += [line for lang in LANGS for line in _reason_problems(lang, by_lang.get(lang, {}).get("reason", {}))]
         problems += _page_problems({lang: by_lang.get(lang, {}).get("page", {}) for lang in LANGS})
         if problems:
             raise BadTexts(problems)
@@ -55,6 +61,10 @@ class StaffTexts:
         """What a code of a field is called; the code itself where the catalogue has no word for it."""
         words: Mapping[str, str] = self._by_lang[lang].get("words", {}).get(field, {})
         return words.get(code, code)
+
+    def reason(self, lang: str, reason: str, smsc_words: SmscWords) -> str:
+        """Why something is a dead letter, as it was stored, in `lang`; as it is where the catalogue has no words for it."""
+        return tell(reason, self._by_lang[lang]["reason"], lambda status: smsc_words(status, lang))
 
 
 def load_staff_texts(directory: Path) -> StaffTexts:
@@ -79,13 +89,26 @@ def _event_problems(lang: str, templates: Mapping[str, str]) -> list[str]:
     where, kinds = f"staff.{lang}: event", _known_kinds()
     lines = [f"{where}.{kind} is missing" for kind in kinds if kind not in templates]
     lines += [f"{where}.{kind} is no kind of event" for kind in templates if kind not in kinds]
-    for kind, template in templates.items():
+    return lines + _placeholder_problems(where, templates, kinds)
+
+
+def _reason_problems(lang: str, templates: Mapping[str, str]) -> list[str]:
+    where, codes = f"staff.{lang}: reason", {code: frozenset(form.groupindex) for code, form in FORMS.items()}
+    lines = [f"{where}.{code} is missing" for code in codes if code not in templates]
+    lines += [f"{where}.{code} is no reason" for code in templates if code not in codes]
+    return lines + _placeholder_problems(where, templates, codes)
+
+
+def _placeholder_problems(where: str, templates: Mapping[str, str], known: Mapping[str, frozenset[str]]) -> list[str]:
+    """Templates that can't be read, and placeholders for which there is no field."""
+    lines = []
+    for key, template in templates.items():
         try:
             names = {name for _, name, _, _ in string.Formatter().parse(template) if name is not None}
         except ValueError as error:
-            lines.append(f"{where}.{kind}: {error}")
+            lines.append(f"{where}.{key}: {error}")
             continue
-        lines += [f"{where}.{kind}: {{{name}}} is no field of it" for name in sorted(names - kinds.get(kind, names))]
+        lines += [f"{where}.{key}: {{{name}}} is no field of it" for name in sorted(names - known.get(key, names))]
     return lines
 
 

@@ -14,6 +14,7 @@ from hotline.domain.catalogue import Catalogue
 from hotline.domain.money import yuan
 from hotline.domain.msisdn import mask
 from hotline.web.ports import OutboxRow, TimelineEvent
+from hotline.web.reasons import SmscWords
 from hotline.web.staff import StaffTexts
 
 FAMILIES: dict[str, str] = {
@@ -31,6 +32,7 @@ FAMILIES: dict[str, str] = {
     "Activated": "good",
     "Cancelled": "order",
     "OrderRefused": "failed",
+    "UseNoted": "billing",
     "BillingQueued": "billing",
     "Billed": "billing",
     "BillingRefused": "failed",
@@ -38,14 +40,40 @@ FAMILIES: dict[str, str] = {
     "BillingFailed": "failed",
     "CaseOpened": "case",
     "ComplaintRepeated": "case",
+    "CaseTaken": "case",
+    "CallStarted": "call",
+    "AskedForAgent": "call",
+    "Queued": "call",
+    "GaveUp": "failed",
+    "AgentRang": "call",
+    "AgentSilent": "failed",
+    "Connected": "good",
+    "Talked": "call",
+    "Transferred": "call",
+    "Left": "call",
+    "CallBackAsked": "call",
+    "CallBackQueued": "call",
+    "CallBackTried": "call",
+    "CallBackEnded": "call",
+    "CallRated": "good",
+    "PromptMissing": "failed",
 }
 """The colour of a kind on the timeline; kinds not named here are the desk's own."""
 
-QUIET = frozenset({"WakeSet", "WakeFired", "SegmentKept", "MtAccepted"})
+QUIET = frozenset(
+    {"WakeSet", "WakeFired", "SegmentKept", "MtAccepted", "MenuEntered", "NothingKeyed", "RecordingBegan", "CallNoted"}
+)
 """Kinds that are shown small: they matter only to whoever looks for them."""
 
 PRIVATE = frozenset({"text", "words", "note", "payload"})
 """Fields in a subscriber's or an agent's own words."""
+SECRET_TEXTS = frozenset({"proof_code"})
+"""Texts, by their key in the catalogue, whose digits prove who somebody is; nobody else is shown them."""
+
+
+def status_number(status: int, _lang: str) -> str:
+    """A command_status of which no more is known."""
+    return f"0x{status:02x}"
 
 
 class ToldEvent(msgspec.Struct, frozen=True):
@@ -66,14 +94,14 @@ class ToldEvent(msgspec.Struct, frozen=True):
 class Teller:
     """Puts events and rows into words."""
 
-    def __init__(self, texts: StaffTexts, catalogue: Catalogue, zone: tzinfo) -> None:
-        """Take the words, the services' names, and the zone of days and hours."""
-        self._texts, self._catalogue, self._zone = texts, catalogue, zone
+    def __init__(self, texts: StaffTexts, catalogue: Catalogue, zone: tzinfo, smsc_words: SmscWords = status_number) -> None:
+        """Take the words, the services' names, the zone of days and hours, and what SMSCs mean by their statuses."""
+        self._texts, self._catalogue, self._zone, self._smsc_words = texts, catalogue, zone, smsc_words
         self.zone = str(zone)
 
     def summary(self, kind: str, body: dict[str, Any], lang: str, *, reveal: bool) -> str:
         """One line in `lang`; texts and words of people only if `reveal`."""
-        shown = body if reveal else masked(body)
+        shown = without_code(body) if reveal else masked(body)
         fields = _Blank({name: self._word(name, value, lang) for name, value in shown.items()})
         if "code" in body:
             fields["service"] = self._service(body["code"], lang)
@@ -81,6 +109,9 @@ class Teller:
             fields["services"] = ("、" if lang == "zh" else ", ").join(self._service(code, lang) for code in body["codes"])
         if "price_fen" in body:
             fields["price"] = yuan(body["price_fen"])
+        if body.get("ms") is not None:
+            seconds = f"{body['ms'] / 1000:.1f}"
+            fields["took"] = f"，{seconds} 秒" if lang == "zh" else f", {seconds} s"
         line = " ".join(self._texts.template(lang, _variant(kind, body)).format_map(fields).split())
         return _GAP.sub(r"\1", line)
 
@@ -105,7 +136,7 @@ class Teller:
             cause=event.cause,
             depth=min(depth, 6),
             summary=self.summary(event.kind, event.body, lang, reveal=reveal),
-            raw=json.dumps(event.body if reveal else masked(event.body), ensure_ascii=False, indent=2),
+            raw=json.dumps(without_code(event.body) if reveal else masked(event.body), ensure_ascii=False, indent=2),
         )
 
     def row(self, row: OutboxRow, lang: str, *, reveal: bool) -> dict[str, Any]:
@@ -118,9 +149,14 @@ class Teller:
             "state": row.state,
             "since": self.when(row.since),
             "day_clock": self.when(row.since)[5:16],
-            "reason": row.reason,
+            "reason": self.reason(row.reason, lang),
             "summary": self.summary(row.kind, row.body, lang, reveal=reveal),
         }
+
+    def reason(self, stored: str, lang: str) -> str:
+        """Why something was refused (a code) or is a dead letter (a sentence), in `lang`."""
+        said = self._texts.word(lang, "reason", stored)
+        return said if said != stored else self._texts.reason(lang, stored, self._smsc_words)
 
     def when(self, at: datetime) -> str:
         """An instant on the zone's calendar and clock, to the second."""
@@ -138,13 +174,18 @@ class Teller:
         if isinstance(value, dict) and "type" in value:
             said = self._texts.word(lang, field, value["type"])
             return f"{said} {self._service(value['code'], lang)}" if value.get("code") else said
-        if isinstance(value, str) and field in ("due", "valid_until"):
+        if isinstance(value, str) and field in ("due", "valid_until", "queued_at"):
             return self.when(datetime.fromisoformat(value))
+        if isinstance(value, str) and field == "reason":
+            return self.reason(value, lang)
         if isinstance(value, datetime):
             return self.when(value)
+        if value is None:
+            return ""
         return self._texts.word(lang, field, value) if isinstance(value, str) else str(value)
 
 
+_DIGIT = re.compile(r"[0-9]")
 _GAP = re.compile(r" ([)），。,]|$)")
 """What a blank field leaves behind: a space before a bracket or at the end."""
 
@@ -161,7 +202,16 @@ def _variant(kind: str, body: dict[str, Any]) -> str:
         return "ReceiptReceived.unmatched"
     if kind == "Cancelled" and not body.get("words"):
         return "Cancelled.elsewhere"
+    if kind == "CaseOpened" and body.get("recording"):
+        return "CaseOpened.spoken"
     return kind
+
+
+def without_code(body: dict[str, Any]) -> dict[str, Any]:
+    """The same fields; of a text that carries a code, without its digits."""
+    if body.get("key") not in SECRET_TEXTS or not isinstance(body.get("text"), str):
+        return body
+    return {**body, "text": _DIGIT.sub("•", body["text"])}
 
 
 def masked(body: dict[str, Any]) -> dict[str, Any]:
@@ -177,6 +227,6 @@ def _masked(name: str, value: Any) -> Any:
     if name in PRIVATE:
         return f"••• ({len(value)})" if value else ""
     head, dash, rest = value.partition("-")
-    if head.isdigit() and len(head) >= 8 and name in ("key", "number", "msisdn"):
+    if head.isdigit() and len(head) >= 8 and name in ("key", "number", "msisdn", "to"):
         return mask(head) + dash + rest
     return value

@@ -6,7 +6,8 @@
                            -> {"id": "mo-1", "state": "sent", ...}
     GET  /mo/ID      how far that text has got: queued, sent, waiting, acknowledged, rejected; each try with time and status
     GET  /messages?to=NUMBER&after=N     every text to and from that number (of all without `to`), MO, MT and refused ones,
-                     the oldest first, leaving out the first N
+                     the oldest first, leaving out the first N; 13800000001 and 8613800000001 are one number, and texts
+                     keep the form in which they came
     GET  /state      sessions, counts, texts waiting, the last complaints about the client's PDUs
     GET  /faults     what is set; POST /faults {"throttle_next": 3, "delay_s": 0.5} sets some; DELETE /faults behaves well again
     POST /cut        {"system_id": "shouwen"} or {} for all: break the links        -> {"links": 1}

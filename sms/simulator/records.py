@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
-from hotline.domain.msisdn import mask
+from hotline.domain.errors import BadMsisdn
+from hotline.domain.msisdn import mask, msisdn
 
 KEPT = 100_000  # texts remembered; beyond it the oldest tenth is forgotten
 
@@ -88,5 +89,16 @@ def forget_oldest(*remembered: list[Any]) -> None:
 
 
 def thread(messages: Iterable[Any], number: str | None) -> list[Any]:
-    """All texts, or those from and to one number, in the order they began."""
-    return [m for m in messages if number is None or number in {m.source, m.dest}]
+    """All texts, or those from and to one number, however it is written, in the order they began."""
+    if number is None:
+        return list(messages)
+    wanted = one_form(number)
+    return [m for m in messages if wanted in {one_form(m.source), one_form(m.dest)}]
+
+
+def one_form(address: str) -> str:
+    """An address as E.164 digits: 13800000001, 8613800000001 and +8613800000001 are one. No number stays as it is."""
+    try:
+        return str(msisdn(address))
+    except BadMsisdn:
+        return address

@@ -225,10 +225,6 @@ class Smsc:
         self.notes.append(what)
         del self.notes[:-NOTES_KEPT]
 
-    def is_idle(self) -> bool:
-        """Whether no text and no receipt waits for a client."""
-        return self.mailbox.waiting == 0
-
     def texts_to(self, number: str) -> Sequence[str]:
         """What a handset has shown so far, in order."""
         return [mt.text for mt in self.received if mt.dest == number]

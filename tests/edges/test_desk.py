@@ -19,8 +19,8 @@ from sms.esme import Link
 from sms.inbound import ASK_AFTER, Inbound
 from sms.outbound import Outbound
 from sms.pdu import BindKind, BindResp, SubmitSmResp, encode
-from tests.edges.test_esme import Endpoint, Wire
 from tests.kit.edge import ANN, BEN, FULL, FakeLedger, deliver, part, settings
+from tests.kit.esme import Endpoint, Wire
 
 TX, RX, TRX = BindKind.TRANSMITTER, BindKind.RECEIVER, BindKind.TRANSCEIVER
 

@@ -16,23 +16,6 @@ from tests.kit.string_esme import StringEsme
 HANDSET, SERVICE = "8613800000001", "10655123"
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def smsc(clock: Clock) -> Smsc:
-    return Smsc(clock)
-
-
-@pytest.fixture
-def esme(smsc: Smsc) -> StringEsme:
-    esme = StringEsme(smsc)
-    assert esme.bind().status == 0
-    return esme
-
-
 @pytest.mark.parametrize("kind", ["transmitter", "receiver", "transceiver"])
 def test_binds(smsc: Smsc, kind: str) -> None:
     response = StringEsme(smsc).bind(kind)
@@ -232,7 +215,7 @@ def test_mo_waits_for_a_receiver_and_its_acknowledgement(smsc: Smsc, clock: Cloc
     done: list[Any] = []
     handle.acknowledged.addCallback(done.append)
     esme.answer(deliver)
-    assert (handle.state, done, smsc.is_idle()) == ("acknowledged", [handle], True)
+    assert (handle.state, done, smsc.mailbox.waiting) == ("acknowledged", [handle], 0)
 
 
 @pytest.mark.parametrize("failure", [0x64, 0x14, "silence", "lost link", "nack"])

@@ -13,23 +13,6 @@ from tests.kit.string_esme import StringEsme
 HANDSET, SERVICE = "8613800000001", "10655123"
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def smsc(clock: Clock) -> Smsc:
-    return Smsc(clock)
-
-
-@pytest.fixture
-def esme(smsc: Smsc) -> StringEsme:
-    esme = StringEsme(smsc)
-    assert esme.bind().status == 0
-    return esme
-
-
 @pytest.mark.parametrize(
     ("faults", "statuses"),
     [

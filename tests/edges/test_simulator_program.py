@@ -60,6 +60,22 @@ def program() -> Iterator[Program]:
     program.end()
 
 
+def test_a_thread_has_both_directions_in_whichever_form_the_number_is_written(program: Program) -> None:
+    client = program.client()
+    national = HANDSET.removeprefix("86")
+    program.http("POST", "/mo", {"from": national, "to": SERVICE, "text": "DZ 10"})
+    program.http("POST", "/mo", {"from": "8613900000001", "to": SERVICE, "text": "DZ 11"})
+    assert submit(client, b"ok").status == 0
+    for form in (national, HANDSET, f"%2B{HANDSET}", f"+{HANDSET}", f"00{HANDSET}"):
+        thread = program.http("GET", f"/messages?to={form}")[1]["messages"]
+        assert [(m["direction"], m["text"]) for m in thread] == [("mo", "DZ 10"), ("mt", "ok")], form
+    assert [m["from"] for m in thread] == [national, SERVICE]
+    assert len(program.http("GET", f"/messages?to={SERVICE}")[1]["messages"]) == 3
+    assert program.http("GET", "/messages?to=nobody")[1]["messages"] == []
+    client._socket.close()
+    client._socket = None
+
+
 def test_a_conversation(program: Program) -> None:
     client = program.client()
     status, mo = program.http("POST", "/mo", {"from": HANDSET, "to": SERVICE, "text": "订购 10", "coding": "ucs2"})
@@ -74,6 +90,7 @@ def test_a_conversation(program: Program) -> None:
     assert program.http("GET", f"/mo/{mo['id']}")[1]["state"] == "acknowledged"
     thread = program.http("GET", f"/messages?to={HANDSET}")[1]["messages"]
     assert [(m["direction"], m["text"]) for m in thread] == [("mo", "订购 10"), ("mt", "ok")]
+    assert program.http("GET", "/messages?to=8613900000001")[1]["messages"] == []
     everything = program.http("GET", "/messages?after=2")[1]["messages"]
     assert [(m["to"], m["status"]) for m in everything] == [("8613900000000", 0x0B)]
     state = program.http("GET", "/state")[1]

@@ -1,8 +1,8 @@
 """Subscribers who text all the time, on the simulated SMSC, in a thread of this process; and what they have to show for it.
 
-    with Crowd() as crowd:
-        crowd.people("pages", 20, script=["0000"], waits=False)
-        crowd.go(rate=500); ...; crowd.pause()
+with Crowd() as crowd:
+    crowd.people("pages", 20, script=["0000"], waits=False)
+    crowd.go(rate=500); ...; crowd.pause()
 """
 
 from __future__ import annotations
@@ -130,7 +130,7 @@ class Crowd:
 
     def _is_quiet(self) -> bool:
         now = self.reactor.seconds()
-        return self.smsc.is_idle() and all(person.free(now) for person in self.by_number.values())
+        return self.smsc.mailbox.waiting == 0 and all(person.free(now) for person in self.by_number.values())
 
     def waiting(self) -> str:
         """What is not settled, for people."""

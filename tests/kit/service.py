@@ -1,8 +1,8 @@
 """The service and the simulated SMSC as child processes, and a client of the service's API.
 
-    with Service(tmp_path, smsc(port=2775)) as service:
-        service.api("GET", "subscribers/8613800000001")
-        service.kill(); service.start()          # what was acknowledged is there again
+with Service(tmp_path, smsc(port=2775)) as service:
+    service.api("GET", "subscribers/8613800000001")
+    service.kill(); service.start()          # what was acknowledged is there again
 """
 
 from __future__ import annotations

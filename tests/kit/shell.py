@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -81,12 +82,13 @@ def until(look: Callable[[], Any], seconds: float = 10) -> Any:
 
 
 def initialised(folder: Path, smpp_port: int = 1, web: str = "127.0.0.1:0", **replaced: str) -> Path:
-    """`shouwen init`, then the edit that a newcomer makes; returns shouwen.toml."""
+    """`shouwen init`, then the edit that a newcomer without an Asterisk makes; returns shouwen.toml."""
     made = run("init", folder)
     assert made.returncode == 0, made.stderr
     config = folder / "shouwen.toml"
     text = config.read_text("utf-8").replace("port = 2775", f"port = {smpp_port}")
     text = text.replace('#listen = "127.0.0.1:8080"', f'listen = "{web}"').replace("#response_s = 10", "response_s = 1")
+    text = re.sub(r"(?m)^\[ami\]\n(.+\n)*", "", text)
     for key, value in replaced.items():
         old = next(line for line in text.splitlines() if line.removeprefix("#").startswith(f"{key} = "))
         text = text.replace(old, f"{key} = {value}", 1)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from hotline.domain import commands as cmd
 from hotline.domain import events as ev
 from hotline.domain import meaning as m
 from hotline.domain.decide import decide
 from hotline.domain.step import Desk, Step
-from hotline.domain.subscriber import Subscriber, Subscription, evolve
-from hotline.storage.codec import decode_event, decode_state, encode_event, encode_state
+from hotline.domain.subscriber import Subscription, evolve
+from hotline.storage.codec import decode_event, encode_event, encode_state, state_of
 from tests.kit.desk import desk
 
 START = datetime(2026, 11, 23, 4, 0, tzinfo=UTC)
@@ -34,10 +34,13 @@ class Subject:
         result: the result of the last command.
     """
 
-    def __init__(self, on: Desk | None = None, now: datetime = START, stride: int = 16, offset: int = 3) -> None:
+    def __init__(
+        self, on: Desk | None = None, now: datetime = START, stride: int = 16, offset: int = 3, stream: str = STREAM
+    ) -> None:
         """Begin with an unknown subscriber whose events get the ids stride + offset, 2 * stride + offset and so on."""
         self.desk, self.now = on or desk(), now
-        self.state = Subscriber()
+        self.stream = stream
+        self.state: Any = state_of(stream)
         self.stored: list[Stored] = []
         self.last: list[Stored] = []
         self.result: object = None
@@ -47,7 +50,7 @@ class Subject:
         """Decide a command; returns the texts that it queued. Raises DomainError, with nothing stored."""
         first = (len(self.stored) + 1) * self._stride + self._offset
         before = encode_state(self.state)
-        step = Step(self.desk, command.stream, decode_state(before), self.now, first, self._stride)
+        step = Step(self.desk, command.stream, cast(Any, state_of(self.stream, before)), self.now, first, self._stride)
         decide(step, command)
         self.last = [(event_id, event, cause, self.now) for event_id, event, cause in step.recorded]
         self.stored += self.last
@@ -63,11 +66,11 @@ class Subject:
         again = self.replayed()
         assert again == self.state
         assert encode_state(again) == encode_state(self.state)
-        assert decode_state(encode_state(self.state)) == self.state
+        assert state_of(self.stream, encode_state(self.state)) == self.state
 
-    def replayed(self) -> Subscriber:
+    def replayed(self) -> Any:
         """The state made again from the events as they are stored."""
-        state = Subscriber()
+        state: Any = state_of(self.stream)
         for event_id, event, _, at in self.stored:
             kept = decode_event(type(event).__name__, encode_event(event).decode())
             assert kept == event

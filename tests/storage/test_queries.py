@@ -12,11 +12,11 @@ from hotline.domain import events as ev
 from hotline.storage.opening import reading_engine, writing_engine
 from hotline.storage.queries.due import due
 from hotline.storage.queries.events import by_id, by_stream
-from hotline.storage.queries.leases import adopt, release, renew, take, take_once
+from hotline.storage.queries.leases import adopt, release, renew, take
 from hotline.storage.queries.outbox import figures, waiting, waiting_row
 from hotline.storage.queries.subscriber import Known, subscriber
 from hotline.storage.queries.timeline import timeline
-from hotline.storage.queries.wakes import due_wakes, next_due
+from hotline.storage.queries.wakes import due_wakes
 from hotline.storage.reading import Reader
 from hotline.storage.store import StorageError
 from tests.storage.driver import ANN, BEN, COY, START, Driven, order, text
@@ -153,11 +153,11 @@ def test_due_rows_with_the_parts_taken(driven, ask):
 
 
 def test_wakes(driven, ask):
-    assert ask(next_due) is None
+    assert ask(due_wakes, START + timedelta(days=1000), 10) == []
     driven.run(text(ANN, "DZ 10"))
     driven.pass_(hours=1)
     driven.run(text(BEN, "DZ 11"))
-    first = ask(next_due)
+    first = ask(due_wakes, START + timedelta(days=1000), 1)[0].due
     second = first + timedelta(hours=1, seconds=1)
     assert second_of(first) == START + timedelta(hours=24)
     assert ask(due_wakes, first - timedelta(microseconds=1), 10) == []
@@ -198,14 +198,6 @@ def test_a_lease_has_one_owner(lead):
     assert not lead(take, "smsc:north", "a", 30)
     lead(release, "b")
     assert lead(take, "smsc:north", "a", 30)
-
-
-def test_a_slot_is_taken_once(lead, sql):
-    assert lead(take_once, "clock:08:00", "a", -90_000)
-    assert not sql("SELECT * FROM lease"), "long over, so it is swept out"
-    assert lead(take_once, "clock:08:01", "a", -10)
-    assert not lead(take_once, "clock:08:01", "b", 30)
-    assert not lead(take_once, "clock:08:01", "a", 30)
 
 
 @pytest.mark.parametrize("url", ["postgresql"], indirect=True)

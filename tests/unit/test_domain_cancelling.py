@@ -111,7 +111,8 @@ def test_td_alone_after_an_offer_does_not_guess_that_an_older_service_is_meant(h
 def test_td_alone_withdraws_several_offers(he: Subject) -> None:
     he.order("10")
     he.order("11")
-    assert he.cancel() == ["zh:cancelled_all count=2 hotline=10198 names=天气预报、每日笑话 number=10655123"]
+    he.order("30")
+    assert he.cancel() == ["zh:cancelled_offers count=3 hotline=10198 names=天气预报、每日笑话、图铃下载 number=10655123"]
     assert set(he.states().values()) == {"withdrawn"}
     assert not he.queued()
     assert keys(he.yes()) == ["nothing_to_confirm"]
@@ -202,6 +203,9 @@ def test_cancel_all_in_english_and_with_offers_only(he: Subject) -> None:
     assert he.send(m.CancelAll()) == ["en:cancelled_offer code=20 hotline=10198 name=Health tips number=10655123"]
     assert he.states() == {"20": "withdrawn"}
     assert keys(he.send(m.CancelAll())) == ["nothing_to_cancel"]
+    he.order("20")
+    he.order("30")
+    assert he.send(m.CancelAll()) == ["en:cancelled_offers count=2 hotline=10198 names=Health tips, Downloads number=10655123"]
     he.subscribe("10")
     he.subscribe("11")
     assert "names=Weather, Daily jokes" in he.send(m.CancelAll())[0]

@@ -72,8 +72,16 @@ def test_an_activation_of_what_is_no_longer_sold(he: Subject) -> None:
     he.order()
     he.yes()
     he.desk = replace(he.desk, catalogue=Catalogue(SERVICES[1:]))
-    assert keys(he.bill()) == ["activated_free"]
+    text = "zh:activated_other code=10 hotline=10198 name=10 number=10655123 price=5.00 unit=zh:unit_monthly"
+    assert he.bill() == [text]
     assert dues(he) == [], "nobody is charged for what is not sold"
+
+
+def test_an_activation_of_what_was_free_and_is_no_longer_sold(he: Subject) -> None:
+    he.order("101")
+    he.yes()
+    he.desk = replace(he.desk, catalogue=Catalogue([]))
+    assert he.bill() == ["zh:activated_free code=101 hotline=10198 name=101 number=10655123"]
 
 
 def slow(he: Subject, order: int) -> list[str]:
@@ -149,6 +157,48 @@ def test_fewer_reminders_after_a_restart_end_the_chain_with_the_charge(he: Subje
     assert dues(he) == [("charge", START + timedelta(hours=72))]
 
 
+def catch_up(he: Subject) -> list[str]:
+    """What waits comes now, as after a down-time; returns the texts."""
+    texts: list[str] = []
+    while (wakes := he.wakes()) and wakes[0].due <= he.now:
+        texts += he.fire()
+    return texts
+
+
+@pytest.mark.parametrize(("down_h", "reminded_h"), [(30, [30, 54]), (200, [200, 224])])
+def test_late_reminders_leave_as_much_time_as_those_in_time(he: Subject, down_h: int, reminded_h: list[int]) -> None:
+    he.subscribe()
+    he.pass_time(hours=down_h)
+    charge_at = START + timedelta(hours=reminded_h[-1] + 24)
+    assert keys(texts := catch_up(he)) == ["reminder"]
+    assert f"first_charge={charge_at.astimezone(he.desk.zone).date()}" in texts[0], "the day told is the day of the charge"
+    assert he.live(charge_at - timedelta(seconds=1)) == texts
+    assert [when for _, event, _, when in he.stored if isinstance(event, ev.MtQueued) and event.key == "reminder"] == [
+        START + timedelta(hours=each) for each in reminded_h
+    ]
+    assert he.charges() == []
+    he.live(charge_at)
+    assert [price for _, price in he.charges()] == [500]
+
+
+def test_a_late_last_reminder_moves_the_charge(he: Subject) -> None:
+    he.subscribe()
+    he.live(START + timedelta(hours=40))
+    he.pass_time(days=40)
+    assert keys(catch_up(he)) == ["reminder"]
+    assert dues(he) == [("charge", he.now + timedelta(hours=24))]
+    he.live(at("2027-02-02T00:00"))
+    assert [period for period, _ in he.charges()] == ["2027-01", "2027-02"], "nobody pays for months he was not reminded of"
+
+
+def test_a_charge_that_is_late_itself_does_not_wait_again(he: Subject) -> None:
+    he.subscribe()
+    he.live(START + timedelta(hours=49))
+    he.pass_time(hours=100)
+    assert catch_up(he) == []
+    assert he.charges() == [("2026-11", 500)]
+
+
 # -- monthly charges
 
 
@@ -191,9 +241,9 @@ def test_noon_stays_noon_where_clocks_change() -> None:
 
 def test_a_clock_that_stood_still_charges_each_month_once(he: Subject) -> None:
     he.subscribe()
+    he.live(at("2026-11-27T00:00"))
     he.now = at("2027-02-15T00:00")
-    while (wakes := he.wakes()) and wakes[0].due <= he.now:
-        he.fire()
+    catch_up(he)
     assert [period for period, _ in he.charges()] == ["2026-11", "2026-12", "2027-01", "2027-02"]
 
 

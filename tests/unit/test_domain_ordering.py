@@ -13,7 +13,9 @@ from hotline.domain import meaning as m
 from hotline.domain.catalogue import Catalogue, DatedPrice, Fee, Names, Service
 from hotline.domain.errors import UnknownService
 from hotline.domain.ordering import OFFER_TEXT
+from hotline.domain.ordering import priced as priced_words
 from hotline.domain.rules import Rules
+from hotline.domain.step import Step
 from tests.kit.desk import SERVICES, desk
 from tests.kit.subject import START, STREAM, Subject, keys
 
@@ -101,13 +103,18 @@ def test_a_monthly_service_at_no_price_has_no_charges(he: Subject) -> None:
 
 def test_an_order_again_repeats_the_offer_and_changes_nothing(he: Subject) -> None:
     first = he.order()
-    before = he.held()
-    he.pass_time(hours=23)
     assert he.order() == first
+    before = he.held()
+    he.pass_time(hours=21, minutes=30)
+    assert he.order() == [first[0].replace("hours=24", "hours=2")], "the hours that are left, in full"
+    he.pass_time(hours=1, minutes=30)
+    assert he.order() == [first[0].replace("hours=24", "hours=1")]
+    he.pass_time(minutes=30)
+    assert he.order() == [first[0].replace("hours=24", "hours=1")], "never 0"
     assert he.kinds() == ["TextReceived", "MtQueued"]
     assert he.held() == before
     assert he.cause(he.last[-1][0]) == str(he.ids(ev.OfferMade)[0])
-    he.pass_time(hours=1)
+    he.pass_time(minutes=30)
     assert keys(he.yes()) == ["offer_expired"], "the repeated order must not lengthen the offer"
 
 
@@ -120,7 +127,10 @@ def test_free_services_are_called_free_and_others_by_their_period(he: Subject) -
     he.subscribe("30")
     assert he.order("30")[0].endswith("price=2.00 unit=zh:unit_per_use")
     he.desk = replace(he.desk, catalogue=Catalogue([]))
-    assert "name=30 price=2.00 unit=zh:unit_other" in he.send(m.ListServices())[0]
+    assert "name=30 price=2.00 unit=zh:unit_per_use" in he.send(m.ListServices())[0]
+    he.held("30").fee = ""
+    step = Step(he.desk, STREAM, he.state, he.now, 1, 1)
+    assert priced_words(step, "30", 200)["unit"] == "zh:unit_other", "of an offer made before fees were kept"
 
 
 def test_an_order_of_what_is_there_changes_nothing(he: Subject) -> None:
@@ -172,7 +182,8 @@ def test_an_order_of_an_unknown_service_is_refused_and_nothing_is_stored(he: Sub
 def test_a_yes_at_another_price_is_asked_again(he: Subject) -> None:
     he.order()
     sells(he, priced(price_fen=600))
-    text = "zh:offer_repriced code=10 hotline=10198 name=天气预报 number=10655123 old_price=5.00 price=6.00 unit=zh:unit_monthly"
+    text = "zh:offer_repriced code=10 hotline=10198 name=天气预报 number=10655123 "
+    text += "old_price=5.00 old_unit=zh:unit_monthly price=6.00 unit=zh:unit_monthly"
     assert he.yes() == [text]
     assert he.kinds() == ["TextReceived", "OfferWithdrawn", "OfferMade", "MtQueued"]
     assert not he.queued()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from hypothesis import settings
@@ -13,8 +13,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from hotline.domain import commands as cmd
 from hotline.domain import events as ev
 from hotline.domain import meaning as m
-from hotline.domain.catalogue import Catalogue, Service
-from hotline.domain.errors import OrderOvertaken, UnknownService
+from hotline.domain.catalogue import Catalogue, Fee, Service
+from hotline.domain.errors import NotPaidByUse, OrderOvertaken, UnknownService
 from hotline.domain.rules import Rules
 from tests.kit.desk import SERVICES, desk
 from tests.kit.subject import STREAM, Subject
@@ -51,10 +51,14 @@ class Life(RuleBasedStateMachine):
         self.consent: dict[str, ev.ConsentGiven] = {}
         self.offer: dict[str, int] = {}
         self.charged: set[tuple[str, str]] = set()
+        self.agreed: dict[str, str] = {}
+        self.reminded: dict[str, list[datetime]] = {}
 
     def _do(self, command: cmd.Command) -> None:
         try:
             self.he.do(command)
+        except NotPaidByUse:
+            assert isinstance(command, cmd.NoteUse)
         except UnknownService:
             assert not self._sold(command.code)  # type: ignore[attr-defined]
         except OrderOvertaken:
@@ -77,6 +81,10 @@ class Life(RuleBasedStateMachine):
     @rule(code=CODES)
     def order_by_api(self, code: str) -> None:
         self._do(cmd.OrderService(stream=STREAM, id="api", code=code, channel="api", by="shop"))
+
+    @rule(code=CODES)
+    def use(self, code: str) -> None:
+        self._do(cmd.NoteUse(stream=STREAM, id="use", code=code, channel="api", by="wap"))
 
     @rule(code=CODES)
     def cancel_by_agent(self, code: str) -> None:
@@ -143,14 +151,14 @@ class Life(RuleBasedStateMachine):
     def a_receipt(self, message_id: str, state: str) -> None:
         self._do(cmd.NoteReceipt(stream=STREAM, smsc="main", message_id=message_id, state=state))
 
-    @rule(code=CODES, price_fen=st.sampled_from([0, 500, 900]), sold=st.booleans())
-    def the_catalogue_changes(self, code: str, price_fen: int, sold: bool) -> None:
+    @rule(code=CODES, price_fen=st.sampled_from([0, 500, 900]), fee=st.none() | st.sampled_from(Fee), sold=st.booleans())
+    def the_catalogue_changes(self, code: str, price_fen: int, fee: Fee | None, sold: bool) -> None:
         services = []
         for service in SERVICES:
             if service.code != code:
                 services.append(service)
             elif sold:
-                services.append(Service(code=code, name=service.name, price_fen=price_fen, fee=service.fee))
+                services.append(Service(code=code, name=service.name, price_fen=price_fen, fee=fee or service.fee))
         self.he.desk = replace(self.he.desk, catalogue=Catalogue(services))
 
     @invariant()
@@ -174,6 +182,7 @@ class Life(RuleBasedStateMachine):
                 assert isinstance(offered, ev.OfferMade)
                 assert event.price_fen == offered.price_fen
                 assert at < offered.valid_until
+                self.agreed[event.code] = offered.fee
                 self.consent[event.code] = event
             case ev.Activated():
                 order = self.he.event(event.order)
@@ -183,15 +192,25 @@ class Life(RuleBasedStateMachine):
                 assert order.price_fen == consent.price_fen == event.price_fen
                 assert self.he.event(int(self.he.cause(event.order))) is consent
                 self.active.add(event.code)
+                self.reminded[event.code] = []
+            case ev.MtQueued(key="reminder"):
+                self.reminded[event.text.split("code=")[1].split()[0]].append(at)
             case ev.Cancelled():
                 self.active.discard(event.code)
                 self.consent.pop(event.code, None)
             case ev.OrderRefused():
                 assert event.code not in self.active
                 self.consent.pop(event.code)
+            case ev.BillingQueued(action="charge", period=""):
+                assert event.code in self.active
+                assert self.agreed[event.code] == "per_use"
+                assert isinstance(self.he.event(int(self.he.cause(event_id))), ev.UseNoted)
             case ev.BillingQueued(action="charge"):
                 assert event.code in self.active
                 assert (event.code, event.period) not in self.charged
+                assert self.agreed[event.code] == "monthly"
+                first, second = self.reminded[event.code]
+                assert first + timedelta(hours=24) <= second <= at - timedelta(hours=24)
                 self.charged.add((event.code, event.period))
             case _:
                 pass

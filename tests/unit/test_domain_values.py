@@ -198,7 +198,8 @@ def test_domain_errors_are_one_family() -> None:
 
 
 def test_every_event_is_found_by_its_name() -> None:
-    assert {kind for kind in vars(ev).values() if isinstance(kind, type) and issubclass(kind, ev.Event)} - {ev.Event} == set(
+    known = [kind for module in (ev, *ev.MODULES) for kind in vars(module).values()]
+    assert {kind for kind in known if isinstance(kind, type) and issubclass(kind, ev.Event)} - {ev.Event} == set(
         ev.EVENTS.values()
     )
     assert all(name == kind.__name__ for name, kind in ev.EVENTS.items())

@@ -71,7 +71,7 @@ def test_defaults_in_example_are_those_of_the_code() -> None:
 def test_example_leaves_defaults_to_the_code() -> None:
     found, bare = load(EXAMPLE), parse("", EXAMPLE.parent)
     for key in Settings.__struct_fields__:
-        if key not in ("smsc", "service"):
+        if key not in ("smsc", "service", "ami", "phone", "topic"):
             assert getattr(found, key) == getattr(bare, key), key
 
 
@@ -108,7 +108,8 @@ def test_every_field_has_its_docstring_entry() -> None:
 def test_write_example_makes_a_working_folder(tmp_path: Path) -> None:
     written = write_example(tmp_path / "new")
     assert [path.relative_to(tmp_path / "new").as_posix() for path in written] == [
-        "shouwen.toml", "texts/messages.zh.toml", "texts/messages.en.toml", "texts/words.toml",
+        "shouwen.toml", "texts/messages.zh.toml", "texts/messages.en.toml", "texts/prompts.zh.toml",
+        "texts/prompts.en.toml", "texts/words.toml",
     ]  # fmt: skip
     found = load(written[0])
     assert found.texts.dir == tmp_path / "new" / "texts"
@@ -265,7 +266,7 @@ MISTAKES = [
     ("billing.give_up_h = 0", "billing.give_up_h = 0: allowed: a number above 0 and up to 744"),
     ("rules.records_kept_months = 4", "rules.records_kept_months = 4: allowed: a whole number from 5 to 240"),
     ("rules = 5", "rules: is a whole number; it must be one table with offer_valid_h"),
-    ("[ami]", "ami: unknown key"),
+    ("[amy]", "amy: unknown key"),
     (SERVICE + SERVICE.replace("天气预报", "雨").replace("Weather", "Rain"), 'service[1].code = "10": service[0] has it already'),
     (SERVICE + 'fee = "daily"', 'service[0].fee = "daily": allowed: one of "monthly", "per_use", "free"'),
     (SERVICE + 'fee = "free"', 'service[0].price_fen = 500: must be 0 where fee = "free"'),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -144,7 +144,9 @@ def test_any_receipt_reads(payload: bytes, data_coding: int, tlvs: dict[int, byt
 
 @given(st.text("iderstaxclvd :=0123456789", max_size=80))
 def test_any_wording_reads(text: str) -> None:
-    receipt_of(receipt(text + " done date:" + text))
+    got = receipt_of(receipt(text + " done date:" + text))
+    assert got is not None
+    assert {at.utcoffset() for at in (got.submitted_at, got.done_at) if at is not None} <= {timedelta(0)}
 
 
 # command_status.

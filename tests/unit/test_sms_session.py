@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import pytest
-from hypothesis import settings
-from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from sms import pdu as p
 from sms import session, session_states
@@ -18,8 +14,6 @@ from sms.session import MAX_SEQUENCE, RULES, TABLE, Session, State, Who
 from sms.session_events import (
     Answered,
     BindRefused,
-    Bound,
-    Event,
     Failed,
     Garbled,
     LateAnswer,
@@ -31,69 +25,7 @@ from sms.session_events import (
     Unexpected,
 )
 from sms.session_pending import MAX_LATE
-
-TEXT = p.SubmitSm(0, 0, 1, "10198", 1, 1, "8613800000000", payload=b"hello")
-MO = p.DeliverSm(77, 1, 1, "8613800000000", 0, 1, "10198", payload=b"TD 10")
-BOUND_STATES = {
-    BindKind.TRANSCEIVER: State.BOUND_TRX,
-    BindKind.TRANSMITTER: State.BOUND_TX,
-    BindKind.RECEIVER: State.BOUND_RX,
-}
-SAMPLES: dict[Command, p.Pdu] = {
-    Command.GENERIC_NACK: p.GenericNack(500, 8),
-    Command.BIND_RECEIVER: p.Bind(500, BindKind.RECEIVER, "a"),
-    Command.BIND_RECEIVER_RESP: p.BindResp(500, 0, BindKind.RECEIVER),
-    Command.BIND_TRANSMITTER: p.Bind(500, BindKind.TRANSMITTER, "a"),
-    Command.BIND_TRANSMITTER_RESP: p.BindResp(500, 0, BindKind.TRANSMITTER),
-    Command.BIND_TRANSCEIVER: p.Bind(500, BindKind.TRANSCEIVER, "a"),
-    Command.BIND_TRANSCEIVER_RESP: p.BindResp(500, 0, BindKind.TRANSCEIVER),
-    Command.QUERY_SM: p.QuerySm(500, "m"),
-    Command.QUERY_SM_RESP: p.QuerySmResp(500, 0, "m"),
-    Command.SUBMIT_SM: p.SubmitSm(500, 0, 0, "", 0, 0, ""),
-    Command.SUBMIT_SM_RESP: p.SubmitSmResp(500, 0, "m"),
-    Command.DELIVER_SM: p.DeliverSm(500, 0, 0, "", 0, 0, ""),
-    Command.DELIVER_SM_RESP: p.DeliverSmResp(500),
-    Command.UNBIND: p.Unbind(500),
-    Command.UNBIND_RESP: p.UnbindResp(500),
-    Command.ENQUIRE_LINK: p.EnquireLink(500),
-    Command.ENQUIRE_LINK_RESP: p.EnquireLinkResp(500),
-    Command.ALERT_NOTIFICATION: p.AlertNotification(500, 0, 0, "1", 0, 0, "2"),
-    Command.DATA_SM: p.DataSm(500, 0, 0, "", 0, 0, ""),
-    Command.DATA_SM_RESP: p.DataSmResp(500, 0, "m"),
-}
-
-
-def sequence_of(raw: bytes) -> int:
-    return decode(raw).sequence
-
-
-def bound(kind: BindKind = BindKind.TRANSCEIVER, **settings: Any) -> Session:
-    made = Session(kind, **settings)
-    asked = made.bind(0.0, system_id="me", password="secret")
-    answer = p.BindResp(sequence_of(asked), 0, kind, "SMSC", {0x0210: b"\x34"})
-    assert made.receive_data(encode(answer), 0.0) == [Bound("SMSC", 0x34)]
-    assert made.state is BOUND_STATES[kind]
-    return made
-
-
-def in_state(state: State) -> Session:
-    made = Session()
-    if state is State.BINDING:
-        made.bind(0.0, system_id="me", password="secret")
-    elif state in BOUND_STATES.values():
-        made = bound(next(kind for kind, value in BOUND_STATES.items() if value is state))
-    elif state is State.UNBINDING:
-        made = bound()
-        made.unbind(0.0)
-    elif state is State.CLOSED:
-        made.abandon()
-    assert made.state is state
-    return made
-
-
-def hear(made: Session, pdu: p.Pdu, now: float = 1.0) -> list[Event]:
-    return made.receive_data(encode(pdu), now)
-
+from tests.kit.session import MO, SAMPLES, TEXT, bound, hear, in_state, sequence_of
 
 # The table.
 
@@ -432,125 +364,3 @@ def test_a_stray_enquire_link_resp_is_unexpected() -> None:
 
 def test_nothing_is_waited_for_before_the_bind() -> None:
     assert Session().next_deadline() is None
-
-
-# Anything in any order.
-
-
-class Anything(RuleBasedStateMachine):
-    """Both sides do what they like; the model is the table and a list of what is outstanding."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.session = Session(window=3, first_sequence=MAX_SEQUENCE - 2)
-        self.now = 0.0
-        self.waiting: dict[int, int] = {}
-        self.asked: dict[int, Command] = {}
-        self.tokens = 0
-
-    def hear(self, raw: bytes) -> list[Event]:
-        before = self.session.state
-        events = self.session.receive_data(raw, self.now)
-        assert before is not State.CLOSED or not events
-        return events
-
-    @rule(seconds=st.sampled_from([0.0, 1.0, 11.0, 31.0]))
-    def time_passes(self, seconds: float) -> None:
-        self.now += seconds
-        for event in self.session.tick(self.now):
-            if isinstance(event, ResponseLate):
-                assert self.waiting.pop(event.sequence) == event.token
-            else:
-                assert isinstance(event, SendEnquireLink | LinkDead)
-        due = self.session.next_deadline()
-        assert due is None or due > self.now or self.session.bound
-
-    @rule(command=st.sampled_from([Command.BIND_TRANSCEIVER, Command.UNBIND, Command.ENQUIRE_LINK]))
-    def we_ask(self, command: Command) -> None:
-        before = self.session.state
-        says = {
-            Command.BIND_TRANSCEIVER: lambda: self.session.bind(self.now, system_id="a", password="b"),
-            Command.UNBIND: lambda: self.session.unbind(self.now),
-            Command.ENQUIRE_LINK: lambda: self.session.enquire_link(self.now),
-        }
-        then = TABLE.get((before, Who.WE, command))
-        if then is None:
-            with pytest.raises(LocalProtocolError):
-                says[command]()
-            then = before
-        else:
-            sequence = sequence_of(says[command]())
-            assert 1 <= sequence <= MAX_SEQUENCE
-            assert sequence not in self.waiting
-            self.asked[sequence] = command
-        assert self.session.state is then
-
-    @rule()
-    def we_submit(self) -> None:
-        room = self.session.room
-        self.tokens += 1
-        if room:
-            sequence = sequence_of(self.session.submit(TEXT, self.tokens, self.now))
-            assert sequence not in self.waiting
-            self.waiting[sequence] = self.tokens
-        else:
-            with pytest.raises(LocalProtocolError):
-                self.session.submit(TEXT, self.tokens, self.now)
-
-    @precondition(lambda self: self.asked)
-    @rule(data=st.data(), status=st.sampled_from([0, 8]))
-    def they_answer_a_question(self, data: st.DataObject, status: int) -> None:
-        sequence = data.draw(st.sampled_from(sorted(self.asked)))
-        command = self.asked.pop(sequence)
-        answers: dict[Command, p.Pdu] = {
-            Command.BIND_TRANSCEIVER: p.BindResp(sequence, status, BindKind.TRANSCEIVER),
-            Command.UNBIND: p.UnbindResp(sequence, status),
-            Command.ENQUIRE_LINK: p.EnquireLinkResp(sequence, status),
-        }
-        before = self.session.state
-        self.hear(encode(answers[command]))
-        if command is Command.BIND_TRANSCEIVER and before is State.BINDING:
-            assert self.session.state is (State.OPEN if status else State.BOUND_TRX)
-        if command is Command.UNBIND:
-            assert self.session.closed
-
-    @precondition(lambda self: self.waiting)
-    @rule(data=st.data(), status=st.sampled_from([0, 0x58]))
-    def they_answer_a_text(self, data: st.DataObject, status: int) -> None:
-        sequence = data.draw(st.sampled_from(sorted(self.waiting)))
-        closed = self.session.closed
-        events = self.hear(encode(p.SubmitSmResp(sequence, status, "m")))
-        if not closed:
-            assert events == [Answered(self.waiting.pop(sequence), p.SubmitSmResp(sequence, status, "m"))]
-
-    @rule(command=st.sampled_from(list(Command)))
-    def they_say_anything(self, command: Command) -> None:
-        before = self.session.state
-        self.hear(encode(SAMPLES[command]))
-        allowed = before, Who.SMSC, command
-        assert self.session.state is (TABLE[allowed] if allowed in TABLE and not command & p.RESPONSE_BIT else before)
-
-    @rule(body=st.binary(max_size=12), command=st.sampled_from([*Command, 0x21, 0x80000021]))
-    def they_say_nonsense(self, body: bytes, command: int) -> None:
-        header = (16 + len(body)).to_bytes(4, "big") + command.to_bytes(4, "big") + bytes(4) + (501).to_bytes(4, "big")
-        self.hear(header + body)
-
-    @rule()
-    def new_connection(self) -> None:
-        assert self.session.abandon() == list(self.waiting.values())
-        assert self.session.closed
-        self.__init__()  # type: ignore[misc]
-
-    @invariant()
-    def what_always_holds(self) -> None:
-        made = self.session
-        assert made.outstanding == len(self.waiting) <= made.window
-        said = p.Splitter().feed(made.data_to_send())
-        assert all(raw[4] == 0x80 for raw in said)
-        if made.closed:
-            assert made.room == 0
-            assert not made.bound
-
-
-Anything.TestCase.settings = settings(max_examples=60, stateful_step_count=40, deadline=None)
-TestAnything = Anything.TestCase

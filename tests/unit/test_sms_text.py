@@ -118,8 +118,10 @@ def test_reading_by_settings() -> None:
 
 
 @given(st.binary(max_size=60), st.integers(0, 255), st.sampled_from(sorted(encodings.ALPHABETS)))
-def test_any_octets_read(payload: bytes, data_coding: int, default: str) -> None:
-    encodings.decode(payload, data_coding, default=default)
+def test_any_octets_read_as_text_that_can_be_stored(payload: bytes, data_coding: int, default: str) -> None:
+    text = encodings.decode(payload, data_coding, default=default)
+    assert len(text) <= len(payload)
+    assert text.encode("utf-8").decode("utf-8") == text, "no lone surrogates"
 
 
 @pytest.mark.parametrize(

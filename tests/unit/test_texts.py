@@ -15,7 +15,7 @@ from conf.problems import BadSettings
 from conf.settings import PACKAGED_TEXTS
 from hotline.domain.catalogue import Fee, Service
 from hotline.domain.money import yuan
-from hotline.domain.rules import Rules
+from hotline.domain.rules import CallRules, Rules
 from hotline.domain.texts import LANGS, PLACEHOLDERS
 
 TEXTS = load_texts(PACKAGED_TEXTS)
@@ -42,7 +42,8 @@ def words(lang: str, service: Service) -> dict[str, str | int]:
         "name": service.name.of(lang), "code": service.code, "price": yuan(service.price_fen), "old_price": "4.00",
         "hours": RULES.offer_valid_h, "first_charge": date(2030, 12, 31).isoformat(), "count": 6, "names": names,
         "index": 1, "case": "123456", "days": RULES.complaint_answer_working_days, "items": "",
-        "unit": TEXTS.item(lang, f"unit_{'per_use' if service.fee is Fee.PER_USE else 'monthly'}"),
+        "minutes": CallRules().proof_valid_min,
+        "unit": (unit := TEXTS.item(lang, f"unit_{'per_use' if service.fee is Fee.PER_USE else 'monthly'}")), "old_unit": unit,
     }  # fmt: skip
 
 

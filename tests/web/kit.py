@@ -16,15 +16,19 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 import conf
+from hotline.domain.call_commands import LoginAgent, TakeCase
 from hotline.domain.catalogue import Catalogue, Names, Service
 from hotline.domain.commands import CancelService, Command, OrderService, RetryDeadLetter, SettleDeadLetter
 from hotline.metrics import Metrics
 from hotline.web.ports import (
+    AgentView,
+    CaseFound,
     Check,
     ConsentView,
     Counts,
     HandsetText,
     OutboxRow,
+    StateDamaged,
     SubscriberView,
     SubscriptionView,
     TimelineEvent,
@@ -63,12 +67,17 @@ class FakeHouse:
         self.events: list[TimelineEvent] = []
         self.view = SubscriberView(NUMBER)
         self.rows: dict[int, OutboxRow] = {}
+        self.staff: dict[str, AgentView] = {}
+        self.found: dict[str, CaseFound] = {}
+        self.refused: Exception | None = None
         self.checks = [Check("database", True, "SQLite"), Check("billing", True, "")]
         self.executed: list[Command] = []
+        self.keys: dict[str, str] = {}
         self.listeners: list[Callable[[], None]] = []
         self.texts: list[HandsetText] = []
         self.down = False
         self.broken = False
+        self.damaged = False
         self.held_back: list[Deferred[Any]] | None = None
         self.asked: list[tuple[Any, ...]] = []
 
@@ -84,6 +93,8 @@ class FakeHouse:
         return succeed(value)
 
     def subscriber(self, msisdn: str) -> Deferred[SubscriberView]:
+        if self.damaged:
+            return fail(StateDamaged("86138****0001", self.view))
         return self._answer(msgspec.structs.replace(self.view, msisdn=msisdn))
 
     def timeline(self, msisdn: str, after_id: int = 0, limit: int = 500) -> Deferred[Any]:
@@ -97,13 +108,26 @@ class FakeHouse:
     def outbox_row(self, row: int) -> Deferred[Any]:
         return self._answer(self.rows.get(row))
 
+    def agents(self) -> Deferred[Any]:
+        return self._answer(list(self.staff.values()))
+
+    def case(self, number: str) -> Deferred[Any]:
+        return self._answer(self.found.get(number))
+
     def counts(self) -> Deferred[Counts]:
         return self._answer(Counts({"sms": 3}, {"sms": 1, "billing": 2}, 4.5, 120, 7))
 
     def execute(self, command: Command) -> Deferred[Any]:
         if any(each.id == command.id for each in self.executed):
             return self._answer(False)
+        if self.refused is not None:
+            return fail(self.refused)
         self.executed.append(command)
+        if isinstance(command, LoginAgent):
+            name = command.stream.removeprefix("agent:")
+            self.staff[name] = AgentView(name, "ready", command.endpoint, "", AT)
+        if isinstance(command, TakeCase):
+            self.found[command.case] = msgspec.structs.replace(self.found[command.case], owner=command.agent)
         if isinstance(command, OrderService):
             self._hold(command.code, "offered")
             self.events.append(event(len(self.events) + 1, "OfferMade", command.id, code=command.code))
@@ -114,6 +138,9 @@ class FakeHouse:
         if isinstance(command, SettleDeadLetter):
             del self.rows[command.row]
         return self._answer(True)
+
+    def keep_key(self, key: str, asked: str) -> Deferred[Any]:
+        return self._answer(self.keys.setdefault(key, asked) == asked)
 
     def _hold(self, code: str, state: str) -> None:
         others = [each for each in self.view.subscriptions if each.service != code]

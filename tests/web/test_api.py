@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from hotline.domain.commands import CancelService, OrderService, RetryDeadLetter, SettleDeadLetter
+from hotline.web.keys import digest
 from hotline.web.ports import SubscriptionView
 from tests.web.kit import AT, CONSENT, NUMBER, Browser, dead_row, event
 
@@ -21,7 +22,9 @@ def test_asks_for_a_token(real: Browser, header: str | None) -> None:
 def test_every_route_of_the_api_asks_for_a_token(real: Browser) -> None:
     for each in real.web.endpoints:
         if not each.open:
-            reply = real.ask(each.method, each.path.format(msisdn=NUMBER, code="10", id="1"))
+            reply = real.ask(
+                each.method, each.path.format(msisdn=NUMBER, code="10", id="1", name="amy", step="login", number="000007")
+            )
             assert reply.status == 401, each.path
     assert real.house.executed == []
 
@@ -105,13 +108,57 @@ def test_a_key_used_for_another_order_is_said(real: Browser) -> None:
     real.api("POST", f"/subscribers/{NUMBER}/orders", {"service": "10", "key": "k1"})
     reply = real.api("POST", f"/subscribers/{NUMBER}/orders", {"service": "20", "key": "k1"})
     assert (reply.status, reply.error) == (409, "key_used")
+    assert "'k1' was used before for something else: another service, subscriber" in reply.json["error"]["message"]
+    assert [each.id for each in real.house.executed] == ["api:ops:k1"]
 
 
 def test_a_key_used_for_another_order_is_said_even_to_whom_has_both(real: Browser) -> None:
     for service, key in (("20", "k2"), ("10", "k1")):
         assert real.api("POST", f"/subscribers/{NUMBER}/orders", {"service": service, "key": key}).status == 202
+    real.house.events.clear()  # the orders changed nothing
     for service, key, status in (("20", "k1", 409), ("10", "k1", 202), ("20", "k2", 202)):
         assert real.api("POST", f"/subscribers/{NUMBER}/orders", {"service": service, "key": key}).status == status
+
+
+def test_a_key_used_for_another_subscriber_is_said(real: Browser) -> None:
+    for number, status in ((NUMBER, 202), ("8613800000002", 409), (NUMBER, 202)):
+        reply = real.api("POST", f"/subscribers/{number}/orders", {"service": "10", "key": "k1"})
+        assert reply.status == status
+    assert len(real.house.executed) == 1
+
+
+def test_of_two_different_orders_at_once_with_one_key_one_is_done(real: Browser) -> None:
+    orders = [OrderService(stream=NUMBER, id="api:ops:k1", code=code, channel="api", by="ops") for code in ("10", "20")]
+    real.house.held_back = []
+    for order in orders:
+        real.treq.request(
+            "POST",
+            f"http://127.0.0.1/api/v1/subscribers/{NUMBER}/orders",
+            data=msgspec.json.encode({"service": order.code, "key": "k1"}),
+            headers={"Authorization": "Bearer s3cret"},
+        )
+    assert len(real.house.held_back) == 2
+    for waiting in list(real.house.held_back):
+        waiting.callback(None)
+    assert real.house.executed == orders[:1]
+
+
+def test_no_key_of_an_order_is_that_of_a_cancellation(real: Browser) -> None:
+    held = [SubscriptionView("10", "active", 500, AT)]
+    real.house.view = msgspec.structs.replace(real.house.view, subscriptions=held)
+    assert real.api("DELETE", f"/subscribers/{NUMBER}/subscriptions/10").status == 200
+    (cancelled,) = real.house.executed
+    for key in (cancelled.id, "cancel:10:2026-11-02T04:30:05+00:00"):
+        assert real.api("POST", f"/subscribers/{NUMBER}/orders", {"service": "10", "key": key}).status == 202
+    assert len({each.id for each in real.house.executed}) == 3
+
+
+def test_two_subscribers_cancel_what_began_in_one_moment(real: Browser) -> None:
+    for number in (NUMBER, "8613800000002"):
+        real.house.view = msgspec.structs.replace(real.house.view, subscriptions=[SubscriptionView("10", "active", 500, AT)])
+        assert real.api("DELETE", f"/subscribers/{number}/subscriptions/10").json["state"] == "cancelled"
+    assert [each.stream for each in real.house.executed] == [NUMBER, "8613800000002"]
+    assert not any(each.stream in each.id for each in real.house.executed)  # pages show ids, and mask numbers
 
 
 @pytest.mark.parametrize("key", ["a\0b", "\n", "k\n", "\x7f"])
@@ -153,7 +200,7 @@ def test_cancels_once(real: Browser) -> None:
     for _ in range(2):
         reply = real.api("DELETE", f"/subscribers/{NUMBER}/subscriptions/10")
         assert (reply.status, reply.json["state"]) == (200, "cancelled")
-    key = "api:ops:cancel:10:2026-11-02T04:30:05+00:00"
+    key = f"cancel:ops:10:2026-11-02T04:30:05+00:00:{digest(NUMBER)}"
     assert real.house.executed == [CancelService(stream=NUMBER, id=key, code="10", channel="api", by="ops")]
 
 
@@ -207,6 +254,21 @@ def test_says_when_the_store_is_away(real: Browser) -> None:
     reply = real.api("GET", f"/subscribers/{NUMBER}")
     assert (reply.status, reply.error) == (503, "unavailable")
     assert reply.headers["retry-after"] == "5"
+
+
+def test_a_damaged_state_is_said_with_the_way_out(real: Browser) -> None:
+    real.house.damaged = True
+    real.house.events = [event(11, "HelpGiven", "main:1")]
+    for method, path, body in (
+        ("GET", "", None),
+        ("POST", "/orders", {"service": "10", "key": "k"}),
+        ("DELETE", "/subscriptions/10", None),
+    ):
+        reply = real.api(method, f"/subscribers/{NUMBER}{path}", body)
+        assert (reply.status, reply.error) == (503, "state_damaged")
+        assert "86138****0001 is damaged" in reply.json["error"]["message"]
+        assert "shouwen rebuild --write" in reply.json["error"]["way_out"]
+    assert real.api("GET", f"/subscribers/{NUMBER}/timeline").json["events"][0]["kind"] == "HelpGiven"
 
 
 def test_own_mistakes_show_no_traceback(real: Browser) -> None:

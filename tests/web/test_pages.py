@@ -162,6 +162,20 @@ def test_a_subscriber_has_a_page(demo: Browser) -> None:
     assert "Not a number" in demo.ask("GET", "/subscribers/x?lang=en").text
 
 
+def test_a_damaged_state_is_said_beside_the_timeline(demo: Browser) -> None:
+    demo.house.view = msgspec.structs.replace(demo.house.view, consents=[CONSENT])
+    demo.house.events = [event(1, "HelpGiven", "main:1")]
+    demo.house.damaged = True
+    page = demo.ask("GET", f"/subscribers/{NUMBER}?lang=en")
+    assert page.status == 200
+    for part in ("is damaged and can", "shouwen rebuild --write", 'id="e1"', "Help sent", "好的Y"):
+        assert part in page.text
+    assert "No services." not in page.text
+    assert "已损坏" in demo.ask("GET", f"/subscribers/{NUMBER}?lang=zh").text
+    demo.house.damaged = False
+    assert "rebuild" not in demo.ask("GET", f"/subscribers/{NUMBER}?lang=en").text
+
+
 def test_the_outbox_has_a_page(demo: Browser) -> None:
     demo.house.rows = {71: dead_row(), 72: dead_row(72, "billing"), 73: dead_row(73, "sms", "due")}
     dead = demo.ask("GET", "/outbox").text

@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from hotline.domain import events as ev
+from hotline.domain.catalogue import Fee
 from hotline.domain.charging import REASONS
 from hotline.domain.meaning import Meaning, Order
 from hotline.domain.subscriber import FINAL
@@ -66,6 +67,8 @@ def test_every_kind_is_told_in_words(teller: Teller, lang: str, kind: str) -> No
         made[field.name] = samples.get(name, {"1": "a"} if name == "dict" else ["10", "20"])
     if kind == "TextReceived":
         made["meaning"] = msgspec.to_builtins(Order("10"))
+    if "ms" in made:
+        made["ms"] = 12345
     line = teller.summary(kind, made, lang, reveal=True)
     assert line
     assert "{" not in line
@@ -82,6 +85,8 @@ def test_every_kind_is_told_in_words(teller: Teller, lang: str, kind: str) -> No
         ("what", ["offer", "segments", "reminder", "charge"]),
         ("decision", ["given", "refused", "withdrawn"]),
         ("channel", ["sms", "api", "web"]),
+        ("fee", [fee.value for fee in Fee]),
+        ("why", ["expired", "price_changed", "fee_changed", "refused", "cancelled"]),
     ],
 )
 def test_codes_have_words(field: str, codes: list[str]) -> None:
@@ -92,6 +97,14 @@ def test_codes_have_words(field: str, codes: list[str]) -> None:
 def test_unknown_kinds_and_missing_fields_do_not_break_a_page(teller: Teller) -> None:
     assert teller.summary("FaxReceived", {"a": 1}, "en", reveal=True) == "FaxReceived"
     assert teller.summary("Activated", {}, "en", reveal=True) == "is active at ¥"
+
+
+def test_an_offer_tells_what_its_price_is_for(teller: Teller) -> None:
+    offer = {"code": "10", "price_fen": 500, "valid_until": "2026-11-02T04:30:05Z", "channel": "sms", "by": ""}
+    before = teller.summary("OfferMade", offer, "en", reveal=True)
+    assert before.startswith("Asked to confirm Weather 10 at ¥5.00, valid until"), "of offers made before this was kept"
+    for lang, told in (("en", "¥5.00 a use, valid"), ("zh", "5.00 元 按次，有效")):
+        assert told in teller.summary("OfferMade", offer | {"fee": "per_use"}, lang, reveal=True)
 
 
 def test_variants(teller: Teller) -> None:

@@ -24,7 +24,7 @@ class Due:
         id: id of the event that queued it.
         stream: the subscriber's MSISDN.
         since: when it became due.
-        event: MtQueued or BillingQueued.
+        event: MtQueued, BillingQueued or CallBackQueued.
         accepted: of an MtQueued: the parts that the SMSC has taken already, part number to message id; only the
             others are to be sent.
     """
@@ -72,3 +72,9 @@ def _parts(bodies: Iterable[str]) -> Iterable[tuple[int, dict[int, str]]]:
         accepted = decode_event(MtAccepted.__name__, body)
         if isinstance(accepted, MtAccepted):
             yield accepted.mt, accepted.parts
+
+
+def still_due(connection: sa.Connection, row: int, owner: str) -> bool:
+    """Whether a row still waits and is `owner`'s."""
+    mine = sa.and_(outbox.c.id == row, outbox.c.state == "due", outbox.c.owner == owner)
+    return connection.execute(sa.select(outbox.c.id).where(mine)).first() is not None

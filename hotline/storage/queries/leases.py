@@ -63,18 +63,6 @@ def take(connection: sa.Connection, name: str, owner: str, seconds: float) -> bo
     return taken.first() is not None
 
 
-def take_once(connection: sa.Connection, name: str, owner: str, seconds: float) -> bool:
-    """Take the lease `name` unless anybody has it, also the same owner: a slot of the clock is acted on once.
-
-    Leases that ran out more than a day ago are swept out with it.
-    """
-    now = _now_us(connection)
-    wanted = _insert(connection).values(name=name, owner=owner, until=now + int(seconds * 1_000_000))
-    taken = connection.execute(wanted.on_conflict_do_nothing(index_elements=[lease.c.name]).returning(lease.c.name)).first()
-    connection.execute(sa.delete(lease).where(lease.c.until < now - 86_400_000_000))
-    return taken is not None
-
-
 def renew(connection: sa.Connection, owner: str, seconds: float) -> bool:
     """Keep the process `owner` alive for `seconds`: while its lease is live, nobody adopts its rows."""
     return take(connection, OF_PROCESS + owner, owner, seconds)

@@ -21,7 +21,7 @@ class Waiting:
     Attributes:
         id: id of the event.
         stream: the subscriber's MSISDN.
-        channel: "sms" or "billing".
+        channel: "sms", "billing" or "call".
         state: "due" or "dead".
         since: when it came into this state.
         reason: why it is dead, in words, or "".

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
 
 from hotline.domain import events as ev
-from hotline.storage.codec import decode_event, decode_state, from_us
-from hotline.storage.schema import event, state
+from hotline.domain.call_events import CaseTaken
+from hotline.storage.codec import decode_event, from_us
+from hotline.storage.queries.states import readable_state, state_body
+from hotline.storage.schema import event
 
 GIVEN, REFUSED, WITHDRAWN = "given", "refused", "withdrawn"
 
@@ -35,7 +37,7 @@ class Consent:
         decision: given (a yes), refused (a no), or withdrawn (cancelled, or an offer that no longer stands).
         words: the subscriber's own, as they were texted; "" where he texted none.
         price_fen: the price that was shown to him.
-        why: of withdrawn: cancelled, expired or price_changed; otherwise "".
+        why: of withdrawn: cancelled, expired, price_changed or fee_changed; otherwise "".
         channel, by: where and through whom a cancellation came.
     """
 
@@ -52,43 +54,61 @@ class Consent:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """An open complaint."""
+    """An open complaint; `owner` is the agent who is asked first, "" for none yet."""
 
     number: str
     opened_at: datetime
+    owner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """All that is known of a subscriber; consents oldest first. Everything is empty for one who never wrote."""
+    """All that is known of a subscriber; consents oldest first. Everything is empty for one who never wrote.
+
+    `damaged`: the stored state can't be read, so his services are not known; the rest comes from the events.
+    """
 
     services: tuple[Service, ...] = ()
     consents: tuple[Consent, ...] = ()
     cases: tuple[Case, ...] = ()
+    damaged: bool = False
 
 
 _KINDS = [kind.__name__ for kind in (ev.OfferMade, ev.OfferWithdrawn, ev.ConsentGiven, ev.ConsentRefused, ev.Cancelled)]
-_CASE = ev.CaseOpened.__name__
+_OF_CASES = [kind.__name__ for kind in (ev.CaseOpened, CaseTaken)]
 
 
 def subscriber(connection: sa.Connection, stream: str) -> Known:
     """What is known of the subscriber `stream`, an MSISDN."""
-    body = connection.execute(sa.select(state.c.body).where(state.c.stream == stream)).scalar_one_or_none()
+    body = state_body(connection, stream)
     if body is None:
         return Known()
-    held = decode_state(body)
+    held = readable_state(body)
     return Known(
-        services=tuple(Service(code, each.state, each.price_fen, each.since) for code, each in held.subscriptions.items()),
+        services=tuple(Service(code, each.state, each.price_fen, each.since) for code, each in held.subscriptions.items())
+        if held is not None
+        else (),
         consents=_consents(connection, stream),
         cases=_cases(connection, stream),
+        damaged=held is None,
     )
 
 
 def _cases(connection: sa.Connection, stream: str) -> tuple[Case, ...]:
     """Every case, oldest first; the state keeps only those that a complaint could still join."""
-    opened = sa.select(event.c.at, event.c.kind, event.c.body).where(event.c.stream == stream, event.c.kind == _CASE)
-    found = ((from_us(row.at), decode_event(row.kind, row.body)) for row in connection.execute(opened.order_by(event.c.id)))
-    return tuple(Case(each.number, at) for at, each in found if isinstance(each, ev.CaseOpened))
+    rows = connection.execute(
+        sa.select(event.c.at, event.c.kind, event.c.body)
+        .where(event.c.stream == stream, event.c.kind.in_(_OF_CASES))
+        .order_by(event.c.id)
+    )
+    cases: dict[str, Case] = {}
+    for row in rows:
+        happened = decode_event(row.kind, row.body)
+        if isinstance(happened, ev.CaseOpened):
+            cases[happened.number] = Case(happened.number, from_us(row.at))
+        elif isinstance(happened, CaseTaken) and happened.number in cases:
+            cases[happened.number] = replace(cases[happened.number], owner=happened.agent)
+    return tuple(cases.values())
 
 
 def _consents(connection: sa.Connection, stream: str) -> tuple[Consent, ...]:

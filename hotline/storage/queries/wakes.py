@@ -32,9 +32,3 @@ def due_wakes(connection: sa.Connection, before: datetime, limit: int) -> list[W
         .limit(limit)
     )
     return [Wake(row.id, from_us(row.due), row.stream, decode_event(row.kind, row.body)) for row in rows]
-
-
-def next_due(connection: sa.Connection) -> datetime | None:
-    """When the next wake-up is due, or None when there is none."""
-    due = connection.execute(sa.select(sa.func.min(wake.c.due))).scalar_one_or_none()
-    return None if due is None else from_us(due)

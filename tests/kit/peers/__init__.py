@@ -62,11 +62,13 @@ def _perl_has_net_smpp() -> bool:
 
 
 NODE_SMPP = Kind(
-    "node-smpp", (NODE or "node", str(HERE / "node_smpp.js")),
+    "node-smpp",
+    (NODE or "node", str(HERE / "node_smpp.js")),
     missing=None if NODE and (NODE_MODULES / "smpp").exists() else "npm install --prefix .cache/node smpp@0.5.1",
 )
 NET_SMPP = Kind(
-    "Net::SMPP", ("perl", str(HERE / "net_smpp.pl")),
+    "Net::SMPP",
+    ("perl", str(HERE / "net_smpp.pl")),
     missing=None if _perl_has_net_smpp() else "apt-get install libnet-smpp-perl",
 )
 SMPP34 = Kind("smpp34", (sys.executable, str(HERE / "smpp34_smsc.py")), cannot=frozenset({"password", "receiver"}))
@@ -87,7 +89,10 @@ class Peer:
 
     def __init__(self, kind: Kind, options: Sequence[str] = ()) -> None:
         self._process = subprocess.Popen(
-            [*kind.command, *options], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+            [*kind.command, *options],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
             env=os.environ | {"NODE_PATH": str(NODE_MODULES)},
         )
         self.events: Queue[dict[str, Any]] = Queue()

@@ -95,15 +95,31 @@ class Smsc:
         said = f"id:{message_id} sub:001 dlvrd:001 submit date:2601010000 done date:2601010000 stat:DELIVRD err:000 text:"
         receipted = smpp34.Tlv(smpp34.TLV_RECEIPTED_MESSAGE_ID, message_id.encode() + b"\0")
         tlvs = [receipted, smpp34.Tlv(smpp34.TLV_MESSAGE_STATE, b"\2")]
-        await self.deliver("receipt_ack", message_id, event.source_addr, said.encode(), source_addr=event.destination_addr,
-                           esm_class=4, tlvs=tlvs)
+        await self.deliver(
+            "receipt_ack",
+            message_id,
+            event.source_addr,
+            said.encode(),
+            source_addr=event.destination_addr,
+            esm_class=4,
+            tlvs=tlvs,
+        )
 
     async def mo(self, order: dict[str, Any]) -> None:
         """Send a handset's text."""
         dcs = order.get("data_coding", {"ucs2": 8, "latin1": 3}.get(order.get("coding", ""), 0))
         octets = bytes.fromhex(order["octets"]) if "octets" in order else order["text"].encode(CODINGS[dcs])
-        await self.deliver("mo_ack", order.get("id"), order["to"], octets, source_addr=order["from"], source_addr_ton=1,
-                           source_addr_npi=1, data_coding=dcs, esm_class=order.get("esm_class", 0))
+        await self.deliver(
+            "mo_ack",
+            order.get("id"),
+            order["to"],
+            octets,
+            source_addr=order["from"],
+            source_addr_ton=1,
+            source_addr_npi=1,
+            data_coding=dcs,
+            esm_class=order.get("esm_class", 0),
+        )
 
     async def deliver(self, event: str, what: str | None, to: str, octets: bytes, **fields: Any) -> None:
         """One deliver_sm to whoever can receive."""

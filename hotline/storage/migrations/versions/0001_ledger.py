@@ -11,11 +11,18 @@ branch_labels = None
 depends_on = None
 
 PARTITIONS = {"sqlite": 1, "postgresql": 16}
+BIG_ID = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
 def upgrade() -> None:
     """Create the tables, and one chain row for each partition."""
-    big_id = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+    _create_record()
+    _create_memory()
+    _create_work()
+
+
+def _create_record() -> None:
+    """What happened: the events, and the head of each partition's chain of them."""
     chain = op.create_table(
         "chain",
         sa.Column("partition", sa.Integer, primary_key=True, autoincrement=False),
@@ -24,7 +31,7 @@ def upgrade() -> None:
     )
     op.create_table(
         "event",
-        sa.Column("id", big_id, primary_key=True, autoincrement=False),
+        sa.Column("id", BIG_ID, primary_key=True, autoincrement=False),
         sa.Column("stream", sa.Text, nullable=False),
         sa.Column("at", sa.BigInteger, nullable=False),
         sa.Column("kind", sa.Text, nullable=False),
@@ -33,6 +40,13 @@ def upgrade() -> None:
         sa.Column("hash", sa.LargeBinary, nullable=False),
     )
     op.create_index("event_stream", "event", ["stream", "id"])
+    if chain is not None:
+        count = PARTITIONS[op.get_bind().dialect.name]
+        op.bulk_insert(chain, [{"partition": number, "seq": 0, "hash": b"\0" * 32} for number in range(count)])
+
+
+def _create_memory() -> None:
+    """What is remembered of it: each subscriber's state, the commands carried out, and how far each link has come."""
     op.create_table(
         "state",
         sa.Column("stream", sa.Text, primary_key=True),
@@ -52,9 +66,13 @@ def upgrade() -> None:
         sa.Column("used_at", sa.BigInteger, nullable=False),
         sa.Column("arrivals", sa.Text, nullable=False),
     )
+
+
+def _create_work() -> None:
+    """What is still to be done, when, and by which process."""
     op.create_table(
         "outbox",
-        sa.Column("id", big_id, primary_key=True, autoincrement=False),
+        sa.Column("id", BIG_ID, primary_key=True, autoincrement=False),
         sa.Column("stream", sa.Text, nullable=False),
         sa.Column("channel", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
@@ -75,9 +93,6 @@ def upgrade() -> None:
         sa.Column("owner", sa.Text, nullable=False),
         sa.Column("until", sa.BigInteger, nullable=False),
     )
-    if chain is not None:
-        count = PARTITIONS[op.get_bind().dialect.name]
-        op.bulk_insert(chain, [{"partition": number, "seq": 0, "hash": b"\0" * 32} for number in range(count)])
 
 
 def downgrade() -> None:
