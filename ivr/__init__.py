@@ -1,0 +1,1 @@
+"""The hotline by telephone: our side of Asterisk."""
