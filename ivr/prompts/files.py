@@ -1,0 +1,141 @@
+"""The folder of sound files: what is in it, and how a file gets there whole or not at all.
+
+    PROMPTS/zh/main.wav             made, always the same words
+    PROMPTS/zh/said/3f0c….wav       made, with values in it; named by voice and words
+    PROMPTS/zh/manifest.json        what `build` made, from which words
+    OWN/zh/main.wav                 a person's recording, which goes before
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import io
+import json
+import os
+import time
+import wave
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+
+from ivr.prompts.measure import RATE, Samples, to_pcm
+
+SAID = "said"
+MANIFEST = "manifest.json"
+OWN_KINDS = ("wav", "sln", "ulaw", "alaw", "gsm", "g722", "wav16", "sln16")
+"""Endings of recordings that Asterisk plays; it chooses the one nearest to the call's codec by itself."""
+KEEP_SAID_S = 24 * 3600
+"""Seconds after which a clip with a call's own values (a case number, a telephone number) may be deleted."""
+PART_S = 60
+"""Seconds after which an unfinished file belongs to a program that was killed."""
+_RECIPE = "1"
+"""Part of every key: count it up when levels or lengths change, and all sounds are made again."""
+
+
+def key_of(voice: str, words: str) -> str:
+    """What a clip is known by: the same words of the same voice are one file."""
+    return hashlib.sha256(f"{_RECIPE}\0{voice}\0{words}".encode()).hexdigest()[:32]
+
+
+def wav_of(samples: Samples) -> bytes:
+    """A WAV file, 8 kHz, 16 bit, mono."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(to_pcm(samples))
+    return buffer.getvalue()
+
+
+def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:
+    """Put a file in its place only when all of it is there; whoever plays the old one plays it to its end.
+
+    Args:
+        durable: whether it outlives a power cut; where not, a torn file is impossible only while the system runs.
+    Raises: OSError (disk full, no right); the place is then as before.
+    """
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
+        part.chmod(0o644)  # Asterisk may run as another user
+        part.replace(path)
+    except OSError:
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise
+
+
+def digest(path: Path) -> str:
+    """Of a file's bytes; "" when there is none."""
+    try:
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    except OSError:
+        return ""
+
+
+def read_manifest(folder: Path) -> dict[str, dict[str, str]]:
+    """What `build` made in a language's folder: by file name without its ending, `key`, `words` and `sha256`; {} when unknown."""
+    try:
+        found: Any = json.loads((folder / MANIFEST).read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) and all(isinstance(entry, dict) for entry in found.values()) else {}
+
+
+def write_manifest(folder: Path, entries: Mapping[str, Mapping[str, str]]) -> None:
+    """Write the manifest. Raises: OSError."""
+    write_whole(folder / MANIFEST, json.dumps(entries, ensure_ascii=False, indent=1, sort_keys=True).encode())
+
+
+def sweep(folder: Path, keep: Collection[str], *, older_than_s: float = KEEP_SAID_S) -> int:
+    """Delete clips of calls that are over, and parts that a killed program left; returns how many files.
+
+    Args:
+        folder: of a language.
+        keep: names in `said`, without ending, that stay.
+        older_than_s: seconds for which a clip stays after it was last made or asked for.
+    """
+    gone, now = 0, time.time()
+    for path in [*folder.glob(".*.part"), *(folder / SAID).glob(".*.part"), *(folder / SAID).glob("*.wav")]:
+        before = now - (PART_S if path.suffix == ".part" else older_than_s)
+        with contextlib.suppress(OSError):
+            if path.stem not in keep and path.stat().st_mtime < before:
+                path.unlink()
+                gone += 1
+    return gone
+
+
+class Shelf:
+    """The names of the files in one folder, read again when the folder changes."""
+
+    def __init__(self, folder: Path, kinds: Collection[str]) -> None:
+        """Of files that end in one of `kinds`; the folder need not exist."""
+        self.folder = folder.absolute()
+        self._dots = {f".{kind}" for kind in kinds}
+        self._seen = 0
+        self._names: frozenset[str] = frozenset()
+
+    def find(self, name: str) -> str:
+        """The file's path without its ending, which is how Asterisk is told it; "" when there is none."""
+        try:
+            changed = self.folder.stat().st_mtime_ns
+        except OSError:
+            return ""
+        if changed != self._seen:
+            self._names = self._read()
+            # A file that comes within the clock's tick of this reading would go unseen.
+            self._seen = changed if time.time_ns() - changed > 1_000_000_000 else 0
+        return f"{self.folder}/{name}" if name in self._names else ""
+
+    def _read(self) -> frozenset[str]:
+        with contextlib.suppress(OSError), os.scandir(self.folder) as entries:
+            return frozenset(
+                stem for stem, dot in (os.path.splitext(entry.name) for entry in entries) if dot in self._dots and stem[0] != "."
+            )
+        return frozenset()

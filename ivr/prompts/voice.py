@@ -1,0 +1,220 @@
+"""What the dialogue asks for sounds: a prompt by name, in a language, with the call's values.
+
+A person's recording goes before what was made, and that before the other language; what is nowhere is missing, which is
+counted and never ends a call. Sentences with values that nobody said before are made in a thread while the call waits.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
+
+from conf.settings import Settings
+from hotline.domain.texts import LANGS
+from ivr.prompts.catalogue import Catalogue, load_catalogue
+from ivr.prompts.files import OWN_KINDS, SAID, Shelf, key_of, read_manifest, sweep, wav_of, write_whole
+from ivr.prompts.measure import BadSound, Samples, even
+from ivr.prompts.phrases import sentence
+
+log = logging.getLogger(__name__)
+
+MAKING_MAX = 200
+"""Clips that are being made at once; more callers than that go without one rather than wait."""
+SWEEP_EVERY = 2000
+"""Clips made between two looks for old ones."""
+FRESH_S = 3600
+"""A clip that is asked for again after so many seconds is marked as used, so that it is not swept away."""
+
+
+class Speaker(Protocol):
+    """A voice: see `ivr.prompts.synth_espeak.EspeakVoice`."""
+
+    name: str
+
+    def speak(self, words: str) -> Samples: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """Something to be played.
+
+    Attributes:
+        path: of the sound file, absolute, without ending, as Asterisk wants it; "" when there is none.
+        text: what it says, in the language that was asked for.
+        missing: whether it is not there in that language.
+    """
+
+    path: str
+    text: str
+    missing: bool = False
+
+
+@dataclass(slots=True)
+class Counts:
+    """What `Voice` has done: clips said, made, in the other language, missing in both, that failed, refused as too many."""
+
+    said: int = 0
+    made: int = 0
+    other_language: int = 0
+    missing: int = 0
+    failed: int = 0
+    refused: int = 0
+
+
+class Voice:
+    """The prompts of all calls. On the reactor's thread; what takes long runs by `in_thread`."""
+
+    def __init__(
+        self,
+        catalogue: Catalogue,
+        made: Path,
+        own: Path,
+        speaker: Speaker,
+        in_thread: Callable[..., Deferred[Any]],
+        *,
+        langs: tuple[str, ...] = LANGS,
+    ) -> None:
+        """Take the words, the folders of sounds made and of recordings, a voice, and `in_thread(fn, *args)`.
+
+        `in_thread` should be a pool of one thread: the default voice can do one thing at a time.
+        """
+        self.catalogue, self.langs, self.counts = catalogue, langs, Counts()
+        self._made, self._speaker, self._in_thread = made.absolute(), speaker, in_thread
+        self._own = {lang: Shelf(own / lang, OWN_KINDS) for lang in langs}
+        self._own_said = {lang: Shelf(own / lang / SAID, OWN_KINDS) for lang in langs}
+        self._fixed = {lang: Shelf(made / lang, ("wav",)) for lang in langs}
+        self._words = {(lang, name): sentence(catalogue, name, lang, {}) for lang in langs for name in catalogue.fixed()}
+        self._making: dict[str, list[Deferred[Clip]]] = {}
+
+    def say(self, name: str, lang: str, /, **values: Any) -> Clip | Deferred[Clip]:
+        """The sound of a prompt: at once if it is there, else a Deferred, which never fails, when it has been made.
+
+        Args:
+            name: of the prompt, as in the catalogue.
+            lang: "zh" or "en".
+            values: see `ivr.prompts.phrases.sentence`.
+        Raises: KeyError for an unknown prompt or a missing value, ValueError for one that is none: a flow's bug, which
+            tests of the flows find.
+        """
+        self.counts.said += 1
+        fixed = self._words.get((lang, name))
+        if fixed is not None:
+            return self._found(lang, name, fixed)
+        words = sentence(self.catalogue, name, lang, values)
+        key = key_of(self._speaker.name, words)
+        path = self._kept(lang, key)
+        if path:
+            return Clip(path, words)
+        return self._make(lang, name, key, words, values)
+
+    def places(self, name: str, lang: str) -> list[str]:
+        """Where a fixed prompt may be, in the order in which it is looked for."""
+        return [path for each in self._order(lang) for path in (self._own[each].find(name), self._fixed[each].find(name)) if path]
+
+    def _order(self, lang: str) -> list[str]:
+        return [lang, *(other for other in self.langs if other != lang)]
+
+    def _found(self, lang: str, name: str, words: str) -> Clip:
+        for each in self._order(lang):
+            path = self._own[each].find(name) or self._fixed[each].find(name)
+            if path:
+                return self._clip(path, words, other=each != lang)
+        return self._clip("", words, other=False)
+
+    def _clip(self, path: str, words: str, *, other: bool) -> Clip:
+        if not path:
+            self.counts.missing += 1
+        elif other:
+            self.counts.other_language += 1
+        return Clip(path, words, missing=other or not path)
+
+    def _kept(self, lang: str, key: str) -> str:
+        own = self._own_said[lang].find(key)
+        if own:
+            return own
+        path = f"{self._made}/{lang}/{SAID}/{key}"
+        try:
+            if os.stat(f"{path}.wav").st_mtime < time.time() - FRESH_S:
+                os.utime(f"{path}.wav")
+        except OSError:
+            return path if os.path.exists(f"{path}.wav") else ""
+        return path
+
+    # -- making
+
+    def _make(self, lang: str, name: str, key: str, words: str, values: dict[str, Any]) -> Clip | Deferred[Clip]:
+        waiting = self._making.get(f"{lang}/{key}")
+        if waiting is None and len(self._making) >= MAKING_MAX:
+            self.counts.refused += 1
+            return self._without(lang, name, words, values)
+        done: Deferred[Clip] = Deferred()
+        if waiting is not None:
+            waiting.append(done)
+            return done
+        self._making[f"{lang}/{key}"] = [done]
+        path = self._made / lang / SAID / f"{key}.wav"
+        self._in_thread(make, self._speaker, words, path).addBoth(self._made_one, lang, name, key, words, values)
+        return done
+
+    def _made_one(self, result: object, lang: str, name: str, key: str, words: str, values: dict[str, Any]) -> None:
+        waiting = self._making.pop(f"{lang}/{key}")
+        if isinstance(result, Failure):
+            self.counts.failed += 1
+            log.error(
+                "prompt %s (%s) could not be made: %s",
+                name,
+                lang,
+                result.getErrorMessage() if result.check(BadSound, OSError) else result.type,
+            )
+            clip = self._without(lang, name, words, values)
+        else:
+            self.counts.made += 1
+            clip = Clip(f"{self._made}/{lang}/{SAID}/{key}", words)
+            if self.counts.made % SWEEP_EVERY == 0:
+                self._in_thread(self._sweep).addErrback(_not_swept)
+        for done in waiting:
+            done.callback(clip)
+
+    def _without(self, lang: str, name: str, words: str, values: dict[str, Any]) -> Clip:
+        """The other language if it is there already."""
+        for other in self._order(lang)[1:]:
+            path = self._kept(other, key_of(self._speaker.name, sentence(self.catalogue, name, other, values)))
+            if path:
+                return self._clip(path, words, other=True)
+        return self._clip("", words, other=False)
+
+    def _sweep(self) -> None:
+        for lang in self.langs:
+            folder = self._made / lang
+            sweep(folder, {name.removeprefix(f"{SAID}/") for name in read_manifest(folder)})
+
+
+def open_voice(settings: Settings, in_thread: Callable[..., Deferred[Any]]) -> Voice:
+    """The voice of an installation; `in_thread(fn, *args)` should be a pool of one thread. Raises: BadSettings."""
+    from ivr.prompts.synth_espeak import EspeakVoice
+
+    catalogue = load_catalogue(settings.texts.dir)
+    return Voice(catalogue, settings.ivr.prompts, settings.ivr.voice_own, EspeakVoice(), in_thread)
+
+
+def _not_swept(failure: Failure) -> None:
+    log.error("clips of old calls stay: %s", failure.type)
+
+
+def make(speaker: Speaker, words: str, path: Path, *, durable: bool = False) -> bytes:
+    """Speak words into a WAV file; returns its bytes. Repeating it is safe; takes milliseconds, so not on the reactor's thread.
+
+    Raises: BadSound, Unspeakable, VoiceMissing; OSError.
+    """
+    content = wav_of(even(speaker.speak(words)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, content, durable=durable)
+    return content
