@@ -1,0 +1,1 @@
+"""Asterisk itself: getting one without root, writing its settings, running it."""
