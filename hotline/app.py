@@ -37,6 +37,7 @@ from hotline.storage.opening import open_store
 from hotline.storage.queries.leases import release
 from hotline.storage.queries.wakes import Wake, due_wakes
 from hotline.storage.reading import Reader
+from hotline.telephony import Telephony
 from hotline.web.ports import Handset
 from hotline.web.site import Web
 from hotline.web.staff import load_staff_texts
@@ -49,7 +50,7 @@ from sms.words import load_words
 
 log = logging.getLogger(__name__)
 
-ROLES = ("sms", "billing", "web")
+ROLES = ("sms", "ivr", "billing", "web")
 COLLECT_S = 5.0
 """How often garbage in cycles is looked for, in seconds; while texts come in, looking costs 5 to 8 % of the CPU."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -95,6 +96,7 @@ class App:
         self.binding = Binding(
             self.owner, self.writer, self.desks, self.outbound, reactor, shared=self.settings.database.url.dialect != "sqlite"
         )
+        self.telephony = self._make_telephony()
         self._connect()
         self.web = self._make_web(handset)
         self.port: Any = None
@@ -162,6 +164,11 @@ class App:
             )
         return desks
 
+    def _make_telephony(self) -> Telephony | None:
+        if "ivr" not in self.roles:
+            return None
+        return Telephony(self.settings, self.ledger, self.reader, self._reactor, self.registry)
+
     def _make_billing(self) -> BillingRelay | None:
         if "billing" not in self.roles:
             return None
@@ -200,6 +207,8 @@ class App:
         settings = self.settings
         checks: list[tuple[str, Callable[[], str]]] = [("ledger", lambda: self.ledger.trouble)]
         checks += [(f"smsc {desk.smsc.name}", lambda desk=desk: desk.trouble) for desk in self.desks]  # type: ignore[misc]
+        if self.telephony is not None:
+            checks.append(("asterisk", lambda: self.telephony.trouble if self.telephony is not None else ""))
         return Web(
             queries=WebQueries(self.reader),
             commands=WebCommands(self.ledger, self.writer),
@@ -236,6 +245,8 @@ class App:
 
     def _streams_changed(self, streams: set[str]) -> None:
         self.changes.told(streams)
+        if self.telephony is not None:
+            self.telephony.streams_changed(streams)
 
     def _flush(self) -> None:
         for desk in self.desks:
@@ -261,10 +272,14 @@ class App:
         self._lock_file()
         if self.web is not None:
             self._listen()  # the port may be taken, so this comes first; nobody is answered before the reactor runs
+        if self.telephony is not None:
+            self._listen_agi(self.telephony)
         self.ledger.start()
         self.feeder.start()
         self.clock.start()
         self.binding.start()
+        if self.telephony is not None:
+            self.telephony.start()
         # what lives until the end need not be looked at by the collector again
         gc.collect()
         gc.freeze()
@@ -279,6 +294,13 @@ class App:
             self.port = self._reactor.listenTCP(at.port, self.web.site(), interface=at.host)
         except Exception as error:
             raise CannotStart(f"can't listen on {at.host}:{at.port}: {error}; set [web] listen to a free address") from error
+
+    def _listen_agi(self, telephony: Telephony) -> None:
+        at = self.settings.ivr.listen
+        try:
+            telephony.listen()
+        except Exception as error:
+            raise CannotStart(f"can't listen on {at.host}:{at.port}: {error}; set [ivr] listen to a free address") from error
 
     def _lock_file(self) -> None:
         try:
@@ -297,6 +319,8 @@ class App:
             self._collector.stop()
             gc.enable()
         self.clock.stop()
+        if self.telephony is not None:
+            yield self.telephony.stop()
         yield self.feeder.stop()
         yield self.binding.stop()
         yield self.billing.stop() if self.billing is not None else succeed(None)

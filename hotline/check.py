@@ -14,9 +14,15 @@ from conf.problems import BadSettings
 from conf.settings import Settings
 from conf.values import Endpoint
 from hotline.database import DatabaseTrouble, explain, require_schema
-from hotline.domain.texts import PLACEHOLDERS
+from hotline.domain.texts import LANGS, PLACEHOLDERS
 from hotline.storage.opening import writing_engine
 from hotline.storage.schema import event
+from ivr.flows import STARTS
+from ivr.lint import problems_of
+from ivr.prompts.build import problems
+from ivr.prompts.catalogue import Catalogue, load_catalogue
+from ivr.trial import Manager, try_agi, try_dialplan, try_rights
+from ivr.trial import TrialFailed as CallTrialFailed
 from sms.grammar import Grammar
 from sms.trial import TrialFailed, try_binds
 from sms.words import WordsWrong, load_words
@@ -41,7 +47,7 @@ Check = tuple[str, Callable[[], str]]
 
 
 def check(config: Path, out: Out) -> int:
-    """Check settings, texts, words, database, each SMSC, billing and the web's address; one line each.
+    """Check settings, texts, words, prompts, menus, database, each SMSC, billing, Asterisk and the web's address; one line each.
 
     Binds to the SMSCs for real, so the service had better not run meanwhile: most SMSCs let an account bind once.
     Returns: 0, or 1 when any check failed.
@@ -61,20 +67,39 @@ def check(config: Path, out: Out) -> int:
 def _checks(settings: Settings, config: Path) -> Iterator[Check]:
     yield "texts", lambda: _texts(settings)
     yield "words", lambda: _words(settings)
+    yield "menus", lambda: _menus(settings)
+    yield "prompts", lambda: _prompts(settings)
     yield "database", lambda: _database(settings, config)
     if not settings.smsc:
         yield "smsc", _fail("there is none, so no text comes or goes — write a [[smsc]] table into the settings")
     for smsc in settings.smsc:
         yield f"smsc {smsc.name}", lambda smsc=smsc: try_binds(smsc)  # type: ignore[misc]
     yield f"billing {settings.billing.adapter}", _billing
+    yield from _asterisk(settings)
     yield "web", lambda: _address(settings.web.listen)
+
+
+def _asterisk(settings: Settings) -> Iterator[Check]:
+    """Three lines over one link; without a link one."""
+    if settings.ami is None:
+        yield "asterisk", lambda: "no link to it: the settings have no [ami], so there are no agents and no call-backs"
+        return
+    try:
+        manager = Manager(settings.ami)
+    except CallTrialFailed as error:
+        yield "asterisk", _fail(str(error))
+        return
+    with manager:
+        yield "asterisk", lambda: try_rights(manager, settings)
+        yield "dialplan", lambda: try_dialplan(manager, settings)
+        yield "fastagi", lambda: try_agi(manager, settings)
 
 
 def _report(out: Out, name: str, look: Callable[[], str]) -> int:
     try:
         out.write(f"ok   {name}: {look()}\n")
         return 0
-    except (Bad, DatabaseTrouble, TrialFailed) as error:
+    except (Bad, DatabaseTrouble, TrialFailed, CallTrialFailed) as error:
         for line in str(error).splitlines():
             out.write(f"FAIL {name}: {line}\n")
         return 1
@@ -105,6 +130,31 @@ def _words(settings: Settings) -> str:
     except (WordsWrong, ValueError) as error:
         raise Bad(str(error)) from error
     return "every word has one meaning, and none is also a service's"
+
+
+def _catalogue(settings: Settings) -> Catalogue:
+    try:
+        return load_catalogue(settings.texts.dir)
+    except BadSettings as error:
+        raise Bad("\n".join(error.problems)) from error
+
+
+def _menus(settings: Settings) -> str:
+    menus = {name for flows in STARTS.values() for name in flows}
+    prompts = dict.fromkeys(LANGS, frozenset(_catalogue(settings)))
+    found = [line for start, flows in STARTS.items() for line in problems_of(flows, prompts, start)]
+    if found:
+        raise Bad("\n".join(f"{line} — mend ivr/flows, or the prompt's words in {settings.texts.dir}" for line in found))
+    return f"{len(menus)} menus: each can be reached and left, and from each 0 calls an agent"
+
+
+def _prompts(settings: Settings) -> str:
+    catalogue, folder = _catalogue(settings), settings.ivr.prompts
+    found = problems(settings, catalogue)
+    if found:
+        more = f" and {len(found) - 1} more" if found[1:] else ""
+        raise Bad(f"{found[0]}{more} — make them: shouwen prompts build")
+    return f"{len(catalogue.fixed())} sounds in Chinese and English in {folder}"
 
 
 def _database(settings: Settings, config: Path) -> str:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from conf.settings import Settings
 
 
-SIMULATED = ("smsc", "billing")
+SIMULATED = ("smsc", "billing", "asterisk")
 """What `shouwen simulate` can be."""
 TRACEBACK = "SHOUWEN_TRACEBACK"
 """Environment variable that has errors of the program itself shown with their traceback."""
@@ -65,12 +65,16 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     serve = add("serve", _serve, "Run the service until it gets SIGINT or SIGTERM.")
-    serve.add_argument("--role", default="sms,billing,web", metavar="ROLE,…", help="sms, billing, web (default: all)")
+    serve.add_argument("--role", default="sms,ivr,billing,web", metavar="ROLE,…", help="sms, ivr, billing, web (default: all)")
     demo = add("demo", _demo, "Run everything on loopback with simulated peers, and a handset on a page.", config=False)
     demo.add_argument("--web", default="127.0.0.1:8080", metavar="HOST:PORT", help="where the page is (default %(default)s)")
-    init = add("init", _init, "Write a commented shouwen.toml and the texts into a folder.", config=False)
+    init = add("init", _init, "Write a commented shouwen.toml, the texts and Asterisk's settings into a folder.", config=False)
     init.add_argument("dir", type=Path, metavar="DIR")
-    add("check", _check, "Check settings, texts, database, SMSC binds and the web's address; status 1 if any fails.")
+    add(
+        "check",
+        _check,
+        "Check settings, texts, sounds, database, SMSC binds, Asterisk and the web's address; status 1 if any fails.",
+    )
     db = add("db", None, "Look after the database.", config=False).add_subparsers(required=True, metavar="COMMAND")
     upgrade = db.add_parser("upgrade", help="bring the database to the schema of this program")
     upgrade.set_defaults(run=_db_upgrade)
@@ -79,9 +83,52 @@ def _parser() -> argparse.ArgumentParser:
     rebuild.add_argument("--write", action="store_true", help="replace the rows that differ (the service must be stopped)")
     erase = add("erase", _erase, "Erase message texts older than [rules] records_kept_months; consents stay.")
     erase.add_argument("--dry-run", action="store_true", help="only count")
+    _asterisk_parser(add("asterisk", None, "Get an Asterisk without root, write its settings, run it with them.", config=False))
+    prompts = add("prompts", None, "Look after the sounds that callers hear.", config=False)
+    build = prompts.add_subparsers(required=True, metavar="COMMAND").add_parser("build", help="make what is missing or old")
+    build.set_defaults(run=_prompts_build)
+    build.add_argument("--config", type=Path, required=True, metavar="FILE", help="shouwen.toml")
+    _agent_parser(add("agent", None, "Log agents in and out, pause and resume them, in the running service.", config=False))
     simulate = add("simulate", None, "Run the other side of a wire, with faults on command.", config=False)
     simulate.add_argument("what", choices=SIMULATED, help="shouwen simulate smsc --help lists its options")
     return parser
+
+
+def _agent_parser(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    about = {
+        "list": "show every agent, where his calls ring, and whether he takes any",
+        "login": "an agent takes calls from now on",
+        "logout": "an agent takes no calls any more",
+        "pause": "an agent takes no calls for a while",
+        "resume": "a paused agent takes calls again",
+    }
+    for what, words in about.items():
+        command = commands.add_parser(what, help=words, description=words)
+        command.set_defaults(run=_agent, what=what)
+        if what != "list":
+            command.add_argument("name", metavar="NAME", help="the agent")
+        if what == "login":
+            command.add_argument("--endpoint", required=True, metavar="TECH/NAME", help="where he is rung, such as PJSIP/2001")
+        if what == "pause":
+            command.add_argument("--reason", required=True, metavar="WORDS", help="why, such as lunch")
+        command.add_argument("--as", dest="token", default="", metavar="TOKEN", help="name of the API token (default: the first)")
+        command.add_argument("--config", type=Path, required=True, metavar="FILE", help="shouwen.toml")
+
+
+def _asterisk_parser(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    about = {
+        "fetch": "get one from a newer Debian, without root, into [asterisk] path",
+        "config": "write its settings into a folder",
+        "run": "run it in the foreground until SIGINT or SIGTERM",
+    }
+    for what, words in about.items():
+        command = commands.add_parser(what, help=words, description=words)
+        command.set_defaults(run=_asterisk, what=what)
+        command.add_argument("--config", type=Path, required=True, metavar="FILE", help="shouwen.toml")
+        if what == "config":
+            command.add_argument("dir", type=Path, metavar="DIR")
 
 
 def _version() -> str:
@@ -176,18 +223,64 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _init(options: argparse.Namespace) -> int:
     from conf.load import write_example
+    from ivr.asterisk import commands
 
+    asterisk = options.dir / "asterisk"
     try:
+        commands.refuse_existing(asterisk)
         written = write_example(options.dir)
+        commands.write(load_settings(written[0]), asterisk)
+    except commands.Refused as error:
+        raise Stop(str(error)) from error
     except OSError as error:
         if error.errno is None:
             raise Stop(str(error)) from error
         raise Stop(f"can't write into {options.dir}: {error.strerror}; give a folder that this user may write") from error
     for path in written:
         sys.stdout.write(f"wrote {path}\n")
+    sys.stdout.write(f"wrote {asterisk}/*.conf, for an Asterisk that is there already\n")
     config = shlex.quote(str(written[0]))
-    sys.stdout.write(f"next: edit {config}, then: shouwen db upgrade --config {config}; shouwen check --config {config}\n")
+    steps = "; ".join(f"shouwen {each} --config {config}" for each in ("db upgrade", "prompts build", "check"))
+    sys.stdout.write(f"next: edit {config}, then: {steps}\n")
     return 0
+
+
+def _prompts_build(options: argparse.Namespace) -> int:
+    from conf.problems import BadSettings
+    from ivr.prompts.commands import build_prompts
+
+    try:
+        return build_prompts(load_settings(options.config), sys.stdout)
+    except BadSettings as error:
+        raise Stop(str(error)) from error
+
+
+def _asterisk(options: argparse.Namespace) -> int:
+    from ivr.asterisk import commands
+
+    settings = load_settings(options.config)
+
+    def say(words: str) -> None:
+        sys.stdout.write(words)
+        sys.stdout.flush()
+
+    try:
+        if options.what == "config":
+            return commands.write_config(settings, options.dir, say)
+        return (commands.fetch if options.what == "fetch" else commands.run_foreground)(settings, say)
+    except commands.Refused as error:
+        raise Stop(str(error)) from error
+
+
+def _agent(options: argparse.Namespace) -> int:
+    from hotline.agents_cli import Refused, carry_out
+
+    body = {key: value for key in ("endpoint", "reason") if (value := getattr(options, key, None)) is not None}
+    try:
+        settings = load_settings(options.config)
+        return carry_out(settings, options.what, getattr(options, "name", ""), body, options.token, sys.stdout.write)
+    except Refused as error:
+        raise Stop(str(error)) from error
 
 
 def _db_upgrade(options: argparse.Namespace) -> int:
@@ -227,6 +320,10 @@ def _simulate(what: str, options: list[str]) -> int:
         from sms.simulator.__main__ import main as smsc
 
         return smsc(options, "shouwen simulate smsc")
+    if what == "asterisk":
+        from ivr.simulator.__main__ import main as asterisk
+
+        return asterisk(options, "shouwen simulate asterisk")
     from billing_bridge.adapters.__main__ import main as billing
 
     return billing(options)

