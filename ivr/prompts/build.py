@@ -18,8 +18,9 @@ from conf.settings import Settings
 from hotline.domain.texts import LANGS
 from ivr.prompts.catalogue import Catalogue
 from ivr.prompts.files import SAID, digest, key_of, read_manifest, sweep, write_manifest
-from ivr.prompts.measure import BadSound, measure, problems_of, read_wav
+from ivr.prompts.measure import measure, problems_of, read_wav
 from ivr.prompts.phrases import sentence
+from ivr.prompts.sound import BadSound
 from ivr.prompts.voice import Speaker, make
 
 POSITIONS_MAX, MINUTES_MAX = 50, 60

@@ -10,16 +10,12 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import io
 import json
 import os
 import time
-import wave
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
-
-from ivr.prompts.measure import RATE, Samples, to_pcm
 
 SAID = "said"
 MANIFEST = "manifest.json"
@@ -36,17 +32,6 @@ _RECIPE = "1"
 def key_of(voice: str, words: str) -> str:
     """What a clip is known by: the same words of the same voice are one file."""
     return hashlib.sha256(f"{_RECIPE}\0{voice}\0{words}".encode()).hexdigest()[:32]
-
-
-def wav_of(samples: Samples) -> bytes:
-    """A WAV file, 8 kHz, 16 bit, mono."""
-    buffer = io.BytesIO()
-    with wave.open(buffer, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(to_pcm(samples))
-    return buffer.getvalue()
 
 
 def write_whole(path: Path, content: bytes, *, durable: bool = True) -> None:

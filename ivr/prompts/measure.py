@@ -5,6 +5,7 @@ Samples are floats from -1 to 1 at RATE a second. Levels are in dBFS, with the f
 
 from __future__ import annotations
 
+import io
 import math
 import wave
 from dataclasses import dataclass
@@ -13,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ivr.prompts.sound import RATE, BadSound
+
 Samples = NDArray[np.float32]
 
-RATE = 8000
-"""Samples a second of every prompt; Asterisk plays 16 bit mono without converting the rate."""
 FULL = 32767
 LEVEL_DBFS = -20.0
 """RMS of the speech, pauses left out: near what telephone networks expect of announcements."""
@@ -29,10 +30,6 @@ LEAD_MS, TRAIL_MS = 40, 120
 _FRAME = RATE // 100
 _ACTIVE_DB = 25.0
 """Frames within this of the loudest one are speech."""
-
-
-class BadSound(ValueError):
-    """A voice made what no caller could hear; the text says what is wrong with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,3 +141,14 @@ def read_wav(path: Path) -> Samples:
         what = f"{form[0]} Hz, {form[1] * 8} bit, {form[2]} channels, {'whole' if whole else 'cut off'}"
         raise BadSound(f"{what}; make it 8 kHz 16 bit mono")
     return np.frombuffer(frames, "<i2").astype(np.float32) / np.float32(FULL)
+
+
+def wav_of(samples: Samples) -> bytes:
+    """A WAV file, 8 kHz, 16 bit, mono."""
+    buffer = io.BytesIO()
+    with wave.open(buffer, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(to_pcm(samples))
+    return buffer.getvalue()

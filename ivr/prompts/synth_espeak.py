@@ -14,14 +14,13 @@ import espeakng_loader
 import numpy as np
 import soxr
 
-from ivr.prompts.measure import RATE, BadSound, Samples
+from ivr.prompts.measure import Samples
 from ivr.prompts.phrases import check
+from ivr.prompts.sound import ESPEAK, RATE, BadSound
 
 VOICES = {"zh": "cmn", "en": "en-us"}
 WORDS_PER_MIN = {"zh": 190, "en": 160}
 """A calm pace: callers hear it once."""
-NAME = "espeak-ng 1.52 cmn/190 en-us/160"
-"""Goes into the key of every clip: another voice or pace makes them all again."""
 
 _HAN = re.compile("[\u4e00-\u9fff]")
 # Of speak_lib.h in espeak-ng 1.52.
@@ -39,7 +38,7 @@ class VoiceMissing(Exception):
 class EspeakVoice:
     """Speaks Mandarin and English. Thread-safe; each call takes about 1/500 of the time that its words last."""
 
-    name = NAME
+    name = ESPEAK
 
     def speak(self, words: str) -> Samples:
         """Words as sound, RATE samples a second; Mandarin if there is a Chinese character among them, else English.

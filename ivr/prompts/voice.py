@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
@@ -20,9 +20,12 @@ from twisted.python.failure import Failure
 from conf.settings import Settings
 from hotline.domain.texts import LANGS
 from ivr.prompts.catalogue import Catalogue, load_catalogue
-from ivr.prompts.files import OWN_KINDS, SAID, Shelf, key_of, read_manifest, sweep, wav_of, write_whole
-from ivr.prompts.measure import BadSound, Samples, even
+from ivr.prompts.files import OWN_KINDS, SAID, Shelf, key_of, read_manifest, sweep, write_whole
 from ivr.prompts.phrases import sentence
+from ivr.prompts.sound import ESPEAK, BadSound
+
+if TYPE_CHECKING:
+    from ivr.prompts.measure import Samples
 
 log = logging.getLogger(__name__)
 
@@ -197,12 +200,22 @@ class Voice:
             sweep(folder, {name.removeprefix(f"{SAID}/") for name in read_manifest(folder)})
 
 
+class Espeak:
+    """The default voice, loaded when it first speaks."""
+
+    name = ESPEAK
+
+    def speak(self, words: str) -> Samples:
+        """See `ivr.prompts.synth_espeak.EspeakVoice`."""
+        from ivr.prompts.synth_espeak import EspeakVoice
+
+        return EspeakVoice().speak(words)
+
+
 def open_voice(settings: Settings, in_thread: Callable[..., Deferred[Any]]) -> Voice:
     """The voice of an installation; `in_thread(fn, *args)` should be a pool of one thread. Raises: BadSettings."""
-    from ivr.prompts.synth_espeak import EspeakVoice
-
     catalogue = load_catalogue(settings.texts.dir)
-    return Voice(catalogue, settings.ivr.prompts, settings.ivr.voice_own, EspeakVoice(), in_thread)
+    return Voice(catalogue, settings.ivr.prompts, settings.ivr.voice_own, Espeak(), in_thread)
 
 
 def _not_swept(failure: Failure) -> None:
@@ -214,6 +227,8 @@ def make(speaker: Speaker, words: str, path: Path, *, durable: bool = False) -> 
 
     Raises: BadSound, Unspeakable, VoiceMissing; OSError.
     """
+    from ivr.prompts.measure import even, wav_of
+
     content = wav_of(even(speaker.speak(words)))
     path.parent.mkdir(parents=True, exist_ok=True)
     write_whole(path, content, durable=durable)

@@ -24,9 +24,10 @@ from hotline.domain.texts import LANGS
 from ivr.prompts import files
 from ivr.prompts.build import CannotBuild, build, problems, sounds
 from ivr.prompts.commands import build_prompts
-from ivr.prompts.files import SAID, Shelf, digest, read_manifest, sweep, wav_of, write_whole
-from ivr.prompts.measure import FULL, LEVEL_DBFS, RATE, BadSound, Samples, even, measure, problems_of, read_wav
+from ivr.prompts.files import SAID, Shelf, digest, read_manifest, sweep, write_whole
+from ivr.prompts.measure import FULL, LEVEL_DBFS, Samples, even, measure, problems_of, read_wav, wav_of
 from ivr.prompts.phrases import Unspeakable
+from ivr.prompts.sound import RATE, BadSound
 from ivr.prompts.synth_espeak import EspeakVoice, language_of
 from tests.kit import finger
 from tests.kit.prompts import CATALOGUE, settings_in

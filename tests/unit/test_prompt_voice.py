@@ -17,7 +17,8 @@ from conf.settings import Settings
 from ivr.prompts import voice as voices
 from ivr.prompts.build import likely
 from ivr.prompts.files import SAID
-from ivr.prompts.measure import RATE, BadSound, Samples, read_wav
+from ivr.prompts.measure import Samples, read_wav
+from ivr.prompts.sound import RATE, BadSound
 from ivr.prompts.voice import Clip, Voice, open_voice
 from tests.kit.prompts import CATALOGUE, settings_in
 
