@@ -51,6 +51,8 @@ from sms.words import load_words
 log = logging.getLogger(__name__)
 
 ROLES = ("sms", "ivr", "billing", "web")
+CHANNELS = {"sms": "sms", "billing": "billing", "call": "ivr"}
+"""Which role sends what waits in each channel of the outbox."""
 COLLECT_S = 5.0
 """How often garbage in cycles is looked for, in seconds; while texts come in, looking costs 5 to 8 % of the CPU."""
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -121,6 +123,7 @@ class App:
             zone=settings.zone,
             hotline=settings.hotline,
             number=settings.number,
+            calls=settings.call_rules(),
         )
         url = str(settings.database.url)
         return Ledger(
@@ -130,7 +133,7 @@ class App:
             in_reactor=self._reactor.callFromThread,
             later=self._reactor.callLater,
             limits=Limits(settings.ledger.batch_max, settings.ledger.queue_max),
-            owner={role: self.owner if role in self.roles else "" for role in ("sms", "billing")},
+            owner={channel: self.owner if role in self.roles else "" for channel, role in CHANNELS.items()},
         )
 
     def _make_outbound(self) -> Outbound | None:

@@ -1,7 +1,7 @@
 """The scripts that the dialplan asks for, each one AGI call: hotline, waiting, message, survey, callback, after.
 
 `hotline` answers a call. `waiting` is asked when a caller in the queue pressed a key, has waited too long, or found it full.
-`message` takes a message. `survey` follows an agent's call, `callback` asks somebody whom we ring whether he still wants an agent,
+`message` takes a message. `survey` follows an agent's call, `callback` asks somebody whom we ring whether he still wants one,
 `after` follows the end of any call that a script before did not end.
 """
 
@@ -104,6 +104,7 @@ class Scripts:
     def _go(self, talk: Talk, flows: Mapping[str, Flow], start: str, *, greet: bool = False) -> None:
         """Talk from `start` to an end; however the caller leaves, his call is ended and its steps are stored."""
         talk.call.after_hangup(talk.flush)
+        self._house.talks[talk.call.id] = talk
         try:
             self._meet(talk)
             if greet:
@@ -112,6 +113,8 @@ class Scripts:
         except CallEnded:
             self._end(talk, "caller")
             raise
+        finally:
+            self._house.talks.pop(talk.call.id, None)
 
     def _meet(self, talk: Talk) -> None:
         try:

@@ -51,18 +51,16 @@ class Dialplan:
         self._take_out: Callable[[], int] | None = None
         self._rounds = 0
         self._place = 0
-        self._limit: Any = None
         self._ended = False
 
-    def start(self) -> None:
-        """The call comes in."""
-        channel = self._channel
-        channel.variables |= {"AGIEXITONHANGUP": channel.variables.get("AGIEXITONHANGUP", "yes")}
-        channel.variables |= {"SHOUWEN_NEXT": "", "TIMEOUT(absolute)": f"{SILENT_S:g}"}
-        channel.on_event(Happened("state", "dialogue"))
-        run = self._switch.agi(channel, "hotline", [], self._answered)
-        if channel.pace:
-            self._limit = channel.later(SILENT_S, self._silent, run)
+    def start(self, call_back: str = "") -> None:
+        """The call comes in; or somebody has answered the call-back of that id."""
+        variables = self._channel.variables
+        variables.setdefault("AGIEXITONHANGUP", "yes")
+        variables["SHOUWEN_NEXT"] = ""
+        self._channel.on_event(Happened("state", "dialogue"))
+        script, args = ("callback", [call_back]) if call_back else ("hotline", [])
+        self._script(script, args, self._next)
 
     def key(self, key: str) -> bool:
         """A key pressed in the queue leads out of it; returns whether it was."""
@@ -74,14 +72,23 @@ class Dialplan:
 
     # -- the hotline's number
 
-    def _silent(self, run: Running | None) -> None:
-        if self._channel.variables.get("TIMEOUT(absolute)") != "0" and run is not None:
-            run.end()
+    def _script(self, script: str, args: list[str], then: Callable[[], None]) -> None:
+        """Run a script, which is taken away from a server that says nothing."""
+        limit: Any = None
 
-    def _answered(self, _status: str) -> None:
-        if self._limit is not None and self._limit.active():
-            self._limit.cancel()
-        self._next()
+        def over(_status: str) -> None:
+            if limit is not None and limit.active():
+                limit.cancel()
+            then()
+
+        self._channel.variables["TIMEOUT(absolute)"] = f"{SILENT_S:g}"
+        run = self._switch.agi(self._channel, script, args, over)
+        if self._channel.pace and run is not None:
+            limit = self._channel.later(SILENT_S, self._silent, run)
+
+    def _silent(self, run: Running) -> None:
+        if self._channel.variables.get("TIMEOUT(absolute)") != "0":
+            run.end()
 
     def _next(self) -> None:
         channel = self._channel
@@ -141,25 +148,31 @@ class Dialplan:
     def _ask(self, script: str, args: list[str], keep: str = "") -> None:
         """Run a script that says what comes next; `keep` comes next when it doesn't."""
 
-        def over(_status: str) -> None:
+        def then() -> None:
             variables = self._channel.variables
             variables["SHOUWEN_NEXT"] = variables["SHOUWEN_NEXT"] or keep
-            self._rounds += 1
-            if self._rounds > ROUNDS_MAX or (script == "waiting" and not variables["SHOUWEN_NEXT"]):
+            if script == "waiting" and not variables["SHOUWEN_NEXT"]:
                 self._hang_up()
             else:
-                self._next()
+                self._again()
 
         self._channel.variables["SHOUWEN_NEXT"] = ""
-        self._switch.agi(self._channel, script, args, over)
+        self._script(script, args, then)
+
+    def _again(self) -> None:
+        self._rounds += 1
+        if self._rounds > ROUNDS_MAX:
+            self._hang_up()
+        else:
+            self._next()
 
     def _survey(self, agent: Agent) -> None:
+        self._channel.variables |= {"SHOUWEN_STAGE": "survey", "SHOUWEN_NEXT": "hangup"}
         if self._channel.hung_up or not self._switch.survey:
             self._hang_up()
             return
-        self._channel.variables["SHOUWEN_STAGE"] = "survey"
         self._channel.on_event(Happened("state", "survey"))
-        self._switch.agi(self._channel, "survey", [agent.endpoint, f"{agent.talks_s:g}"], lambda _status: self._hang_up())
+        self._script("survey", [agent.endpoint, f"{agent.talks_s:g}"], self._again)
 
     # -- the extension h
 

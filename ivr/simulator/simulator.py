@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import count
 from typing import Any
 
@@ -155,6 +155,10 @@ class Simulator:
         hang_up_at: int = -1,
         hang_up_after_s: float = 0.0,
         exit_on_hangup: bool = True,
+        speaks_s: float = 3.0,
+        ends_by: str = "#",
+        call_back: str = "",
+        variables: Mapping[str, str] | None = None,
         on_over: Callable[[SimulatedCall], None] = lambda _call: None,
     ) -> SimulatedCall:
         """A caller rings the hotline.
@@ -168,12 +172,17 @@ class Simulator:
             hang_up_at: he hangs up during the server's command of that index, from 0.
             hang_up_after_s: he hangs up then, if he is still there.
             exit_on_hangup: the script ends when he hangs up, as our dialplan wants it.
+            speaks_s: how long he speaks when he is recorded, if he keys nothing.
+            ends_by: how he ends that: a key, "" for silence, "x" to hang up.
+            call_back: he has answered the attempt of that id to call him back, instead of ringing.
+            variables: that his channel has from the beginning.
             on_over: told when the dialplan is through with the call.
         """
         sequence = next(self._numbers)
         channel = Channel(self.clock, self.pace, msisdn, on_event)
         call = SimulatedCall(f"{self._prefix}-{int(self.clock.seconds())}.{sequence}", channel, on_event)
-        channel.variables["AGIEXITONHANGUP"] = "yes" if exit_on_hangup else ""
+        channel.variables |= {"AGIEXITONHANGUP": "yes" if exit_on_hangup else "", **(variables or {})}
+        channel.speaks_s, channel.ends_by = speaks_s, ends_by
         if script:
             Caller(channel, script, delay_s)
         self.counts["calls"] += 1
@@ -191,7 +200,7 @@ class Simulator:
             on_over(call)
 
         call.dialplan = Dialplan(channel, self, over)
-        call.dialplan.start()
+        call.dialplan.start(call_back)
         return call
 
     # -- what the dialplan needs
@@ -199,7 +208,7 @@ class Simulator:
     def agi(self, channel: Channel, script: str, args: list[str], over: Callable[[str], None]) -> AgiRun | None:
         """See Switch."""
         call, pres, faults, hang_up_at = self._calls[channel]
-        first = script == "hotline"
+        first = script in ("hotline", "callback")
 
         def ended(status: str) -> None:
             self.counts["commands"] += run.commands

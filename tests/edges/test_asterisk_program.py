@@ -43,9 +43,8 @@ def served(sqlite_url: str) -> Iterator[Served]:
 
 def simulate(*words: str, status: int = 0) -> list[dict[str, Any]]:
     """Run the program; returns its lines."""
-    ran = subprocess.run(
-        [sys.executable, "-m", "hotline.cli", "simulate", "asterisk", *words], capture_output=True, text=True, timeout=300, check=False
-    )  # fmt: skip
+    command = [sys.executable, "-m", "hotline.cli", "simulate", "asterisk", *words]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, check=False)
     assert ran.returncode == status, ran.stderr
     return [json.loads(line) for line in ran.stdout.splitlines()]
 
@@ -85,7 +84,10 @@ def test_a_server_that_is_away() -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [["--agi", "nowhere"], ["--agi", "h:99999"], ["--calls", "0"], ["--script", "main;1"], ["--faults", '{"no": 1}'], ["--faults", "{"]],
+    [
+        *(["--agi", "nowhere"], ["--agi", "h:99999"], ["--calls", "0"], ["--script", "main;1"]),
+        *(["--faults", '{"no": 1}'], ["--faults", "{"]),
+    ],
     ids=" ".join,
 )
 def test_a_wrong_command_line(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:

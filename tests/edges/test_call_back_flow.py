@@ -13,9 +13,10 @@ from hotline.domain.call_events import CallBackEnded, CallBackTried
 from hotline.storage.codec import decode_event
 from ivr.flows import CALLED_BACK
 from ivr.lint import problems_of
-from tests.kit.agi import Asterisk
+from tests.kit.agi import Asterisk, environment
 from tests.kit.databases import on
 from tests.kit.hotline import ANN, START, Hotline
+from tests.kit.voice import catalogue
 
 QUEUED_AT = START - timedelta(minutes=10)
 
@@ -38,11 +39,9 @@ def row(hotline: Hotline) -> int:
 
 def answer(hotline: Hotline, row: int, keys: str = "", *, hang_up_at: int | None = None, arg: str = "") -> Asterisk:
     """She answers, and presses keys at whatever takes one."""
-    env = {"agi_network_script": "callback", "agi_uniqueid": f"call-back-{row}", "agi_arg_1": arg or str(row), "agi_dnid": "unknown"}
+    env = {"agi_network_script": "callback", "agi_uniqueid": f"call-back-{row}", "agi_arg_1": arg or str(row)}
     call = Asterisk({}, server=hotline.server, clock=hotline.clock, keys=keys, hang_up_at=hang_up_at, begin=False)
     call.variables |= {"SHOUWEN_STREAM": ANN, "SHOUWEN_SINCE": QUEUED_AT.isoformat()}
-    from tests.kit.agi import environment
-
     call.say(environment(**env))
     for _ in range(200):
         hotline.settle()
@@ -102,6 +101,7 @@ def test_2_while_nothing_can_be_stored_is_not_said_to_be_kept(hotline: Hotline, 
 def test_silence_is_a_machine_that_no_agent_is_given_to(hotline: Hotline, row: int) -> None:
     call = answer(hotline, row)
     assert call.variables["SHOUWEN_NEXT"] == "hangup"
+    assert heard(call).count("call_back_hello_again") == 2
 
 
 @pytest.mark.parametrize("keys", ["0", "333", "9#1", "*1"])
@@ -128,6 +128,5 @@ def test_a_hang_up_at_any_command(hotline: Hotline, row: int, sqlite_url: str, k
     assert not hotline.counts["flow_failed"]
 
 
-def test_the_dialogue_traps_nobody(hotline: Hotline) -> None:
-    prompts = dict.fromkeys(hotline.voice.langs if hasattr(hotline.voice, "langs") else (), frozenset())
-    assert problems_of(CALLED_BACK, prompts, "call_back") == []
+def test_the_dialogue_traps_nobody() -> None:
+    assert problems_of(CALLED_BACK, dict.fromkeys(("zh", "en"), frozenset(catalogue())), "call_back") == []

@@ -13,6 +13,7 @@ from twisted.internet.task import Clock
 from hotline import binding, feeding
 from hotline.binding import Binding
 from hotline.domain import commands as cmd
+from hotline.domain.call_events import CallBackQueued
 from hotline.domain.events import BillingQueued, MtQueued
 from hotline.feeding import EVERY_S, LEASE_S, Feeder
 from hotline.storage.queries.due import Due
@@ -45,7 +46,11 @@ class Database:
         return succeed(result)
 
     def queue(self, row: int, owner: str = "", smsc: str = "main", channel: str = "sms", stream: str = "") -> None:
-        event = MtQueued("hi", "help", smsc, "", 1) if channel == "sms" else BillingQueued("charge", "10", 500, "2026-03")
+        event: Any = MtQueued("hi", "help", smsc, "", 1)
+        if channel == "billing":
+            event = BillingQueued("charge", "10", 500, "2026-03")
+        elif channel == "call":
+            event = CallBackQueued("8613800000001", datetime(2026, 3, 2, tzinfo=UTC), 1, row)
         self.rows[row] = {"owner": owner, "channel": channel, "event": event, "stream": stream or f"86138{row:08d}"}
 
     def _live(self, name: str) -> str:
@@ -105,6 +110,20 @@ class Billing:
         return len(self.held)
 
 
+class Calls:
+    """A relay of call-backs that holds what it is offered."""
+
+    def __init__(self) -> None:
+        self.held: dict[int, bool] = {}
+
+    def offer(self, rows: Any, *, left: bool = False) -> None:
+        for row, _stream, _event in rows:
+            self.held.setdefault(row, left)
+
+    def pending(self) -> int:
+        return len(self.held)
+
+
 class Desk:
     """A desk that binds its gate when it is started."""
 
@@ -131,9 +150,10 @@ class Process:
     def __init__(self, database: Database, owner: str = "a", *, shared: bool = False, smscs: tuple[str, ...] = ("main",)) -> None:
         self.database, self.owner = database, owner
         self.outbound = Outbound([settings(name=name) for name in smscs], self.note, database.clock, valid_s=1e9)
-        self.billing = Billing()
+        self.billing, self.calls = Billing(), Calls()
         reader: Any = database
-        self.feeder = Feeder(owner, reader, reader, outbound=self.outbound, billing=self.billing, reactor=database.clock)  # type: ignore[arg-type]
+        relays: Any = {"outbound": self.outbound, "billing": self.billing, "calls": self.calls}
+        self.feeder = Feeder(owner, reader, reader, reactor=database.clock, **relays)
         self.desks = [Desk(self, name) for name in smscs]
         self.binding = Binding(owner, reader, self.desks, self.outbound, database.clock, shared=shared)  # type: ignore[arg-type]
 
@@ -392,3 +412,37 @@ def test_stopping_a_binding(database: Database, clock: Clock) -> None:
     one.binding.stop()
     looks(clock, 3)
     assert not one.desks[0].running
+
+
+def test_call_backs_that_a_former_process_left_are_offered_as_such(database: Database, clock: Clock) -> None:
+    database.queue(1, "dead", channel="call")
+    process = Process(database).start()
+    looks(clock)
+    assert process.calls.held == {1: True}
+    database.queue(2, "dead", channel="call")
+    looks(clock)
+    assert process.calls.held == {1: True, 2: True}
+
+
+def test_call_backs_are_fed_again_after_the_database_was_away(database: Database, clock: Clock) -> None:
+    database.queue(1, "a", channel="call")
+    database.away = True
+    process = Process(database).start()
+    database.away = False
+    looks(clock)
+    assert process.calls.held == {1: True}
+
+
+def test_no_more_call_backs_are_read_than_memory_has_room_for(
+    database: Database, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(feeding, "AT_ONCE", 2)
+    for row in range(1, 6):
+        database.queue(row, "a", channel="call")
+    process = Process(database).start()
+    assert list(process.calls.held) == [1, 2]
+    process.calls.held.clear()
+    for row in (1, 2):
+        del database.rows[row]
+    looks(clock)
+    assert list(process.calls.held) == [3, 4]

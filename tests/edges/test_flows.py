@@ -15,15 +15,17 @@ from hotline.domain import meaning as m
 from hotline.domain.calendar import Span
 from hotline.storage.codec import decode_event
 from ivr.dialogue import prompts_of
-from ivr.flows import AFTER, WAITING
+from ivr.flows import STARTS
 from ivr.menu import HOUSE_KEYS, HOUSE_SAYS
 from ivr.simulator import Agent, Faults, SimulatedCall
+from ivr.simulator.channel import write_silence
 from tests.kit.databases import on
 from tests.kit.hotline import ANN, CODE, Hotline
+from tests.storage.driver import sound
 
 Make = Callable[..., Hotline]
 AGENT = "PJSIP/2001"
-DECLARED = {*HOUSE_SAYS, *prompts_of([flow.menu for flow in (*WAITING.values(), *AFTER.values())])}
+DECLARED = {*HOUSE_SAYS, *prompts_of([flow.menu for flows in STARTS.values() for flow in flows.values()])}
 
 
 @pytest.fixture
@@ -88,7 +90,7 @@ def test_a_silent_caller_reaches_an_agent(hotline: Hotline, events: Any) -> None
     assert call.heard[:2] == ["greeting_morning", "language_offer"]
     assert menu_prompts(call)[:7] == ["main", "no_input", "main_again", "no_input", "main_again", "agent", "recording"]
     assert call.states == ["dialogue", "queue", "agent", "survey", "hung_up"]
-    assert [each.why for each in events("Diverted")] == ["silent", "silent"]
+    assert [each.why for each in events("Diverted")] == ["silent"]
     assert len(events("Left")) == 1
 
 
@@ -105,7 +107,6 @@ def test_wrong_keys_reach_an_agent(hotline: Hotline, events: Any) -> None:
 def test_0_reaches_an_agent_from_everywhere(hotline: Hotline, way: str) -> None:
     call = hotline.dial(way)
     assert call.states[:3] == ["dialogue", "queue", "agent"]
-    assert call.channel.variables["SHOUWEN_NEXT"] == "queue"
 
 
 def test_0_while_a_service_is_read(hotline: Hotline) -> None:
@@ -153,6 +154,8 @@ def test_cancel_in_three_keys(hotline: Hotline, events: Any, first: str, lang: s
     said = {name: words for name, each, words in hotline.voice.said if each == lang}
     assert ("Weather" if lang == "en" else "天气预报") in said["cancelled"]
     assert texts_of(events)[before:] == ["cancelled"]
+    kinds = [type(each).__name__ for each in events("MenuEntered", "KeyPressed", "Cancelled")]
+    assert kinds[kinds.index("Cancelled") - 1] == "KeyPressed"  # what led to it stands before it
     hotline.dial(f"{first}main:1 services_none:- main:x")
     assert "services_none" in [name for name, _, _ in hotline.voice.said]
     assert hotline.trouble == {}
@@ -215,9 +218,7 @@ def test_support(hotline: Hotline) -> None:
 
 @pytest.mark.parametrize("ends_by", ["#", "", "x"])
 def test_a_complaint_is_recorded(hotline: Hotline, events: Any, ends_by: str) -> None:
-    call = hotline.ring("main:3 complaint:1 main:x")
-    call.channel.ends_by = ends_by
-    finish(hotline, call)
+    call = hotline.dial("main:3 complaint:1 main:x", ends_by=ends_by)
     (opened,) = events("CaseOpened")
     recording = next(each.what for each in call.events if each.kind == "recording")
     assert opened.recording == recording
@@ -226,10 +227,18 @@ def test_a_complaint_is_recorded(hotline: Hotline, events: Any, ends_by: str) ->
     assert len(events("Left")) == 1
 
 
-def test_a_complaint_too_short(hotline: Hotline, events: Any) -> None:
-    call = hotline.ring("main:3 complaint:1")
-    call.channel.speaks_s = 0.4
+def test_a_recording_is_kept_when_the_connection_is_lost(hotline: Hotline, events: Any) -> None:
+    call = hotline.ring("main:3 complaint:1", speaks_s=60)
+    while not (recording := [each.what for each in call.events if each.kind == "recording"]):
+        hotline.step()
+    write_silence(recording[0], 20)
+    hotline.lose_connections()
     finish(hotline, call)
+    assert [each.recording for each in events("CaseOpened")] == recording
+
+
+def test_a_complaint_too_short(hotline: Hotline, events: Any) -> None:
+    call = hotline.dial("main:3 complaint:1", speaks_s=0.4)
     assert events("CaseOpened") == []
     assert [name for name in call.heard if name.startswith("complaint_")] == [
         "complaint_speak", "complaint_too_short", "complaint_not_heard"
@@ -289,6 +298,13 @@ def test_a_wrong_code(hotline: Hotline, events: Any) -> None:
 def test_a_number_that_is_none(hotline: Hotline) -> None:
     call = hotline.dial("main:1 number_ask:12# number_ask_again:1# number_ask_again:2#", "anonymous", hidden=True)
     assert call.heard.count("number_wrong") == 3
+    assert "agent" in call.states
+
+
+def test_hash_leads_back_from_asking_for_a_number(hotline: Hotline) -> None:
+    call = hotline.dial("main:1 number_ask:# main:2 consult:x", "anonymous", hidden=True)
+    assert menu_prompts(call) == ["main", "number_ask", "main", "consult"]
+    call = hotline.dial("main:1 number_ask:0", "anonymous", hidden=True)
     assert "agent" in call.states
 
 
@@ -370,12 +386,30 @@ def _never() -> Any:
     return Deferred()
 
 
-def test_a_bug_in_a_menu(hotline: Hotline, events: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    hotline.house.calendar = None  # type: ignore[assignment]  # the agent's menu fails too
-    hotline.asterisk.queue.agents[0].talks_s = 1
+def saying(hotline: Hotline, monkeypatch: pytest.MonkeyPatch, prompt: str, does: Callable[[], Any]) -> None:
+    """The voice does something else at one prompt."""
+    say = hotline.voice.say
+    monkeypatch.setattr(
+        hotline.voice, "say", lambda name, lang, **values: does() if name == prompt else say(name, lang, **values)
+    )
+
+
+def _fail() -> None:
+    raise KeyError("a bug")
+
+
+def test_a_bug_in_a_menu(hotline: Hotline, monkeypatch: pytest.MonkeyPatch) -> None:
+    saying(hotline, monkeypatch, "support", _fail)
+    call = hotline.dial("main:4")
+    assert menu_prompts(call)[:3] == ["main", "trouble", "agent"]
+    assert hotline.trouble == {"flow_failed": 1}
+
+
+def test_a_bug_where_agents_are_called(hotline: Hotline, monkeypatch: pytest.MonkeyPatch) -> None:
+    saying(hotline, monkeypatch, "agent", _fail)
     call = hotline.dial("main:0")
-    assert call.states[0] == "dialogue"
-    assert "agent" in call.states
+    assert call.states[:3] == ["dialogue", "queue", "agent"]
+    assert hotline.trouble == {"flow_failed": 1}
 
 
 def test_a_missing_prompt(make: Make, events: Any) -> None:
@@ -386,6 +420,13 @@ def test_a_missing_prompt(make: Make, events: Any) -> None:
     assert "topic" in call.heard
     assert hotline.counts["prompt_missing"] >= 2
     assert {each.prompt for each in events("PromptMissing")} >= {"main"}
+
+
+def test_a_prompt_that_is_long_in_the_making(hotline: Hotline, monkeypatch: pytest.MonkeyPatch) -> None:
+    saying(hotline, monkeypatch, "topic", _never)
+    call = hotline.dial("main:2 consult:1 consult_again:x")
+    assert menu_prompts(call) == ["main", "consult", "consult_again"]
+    assert hotline.trouble.keys() - {"wait_late"} == {"prompt_late"}
 
 
 @pytest.mark.parametrize(
@@ -410,6 +451,7 @@ def test_faults_of_asterisk(hotline: Hotline, events: Any, faults: Faults) -> No
     assert events("Left")
     assert hotline.counts["flow_failed"] == 0
     assert hotline.counts["failed"] == (faults.silent_at >= 0)
+    assert "my_services" in [each.menu for each in events("MenuEntered")]
 
 
 # -- no agent now
@@ -545,6 +587,18 @@ def test_the_survey(hotline: Hotline, events: Any) -> None:
     assert [each.why for each in events("Left")] == ["agent"]
 
 
+def test_who_gives_no_mark_is_not_sent_round_again(hotline: Hotline) -> None:
+    call = hotline.dial("main:0")
+    assert call.heard[call.heard.index("survey") :] == [
+        *("survey", "no_input", "survey_again", "no_input", "survey_again", "farewell")
+    ]  # fmt: skip
+
+
+def test_0_in_the_survey_reaches_an_agent(hotline: Hotline) -> None:
+    call = hotline.dial("main:0 survey:0 survey:5")
+    assert call.states == ["dialogue", "queue", "agent", "survey", "queue", "agent", "survey", "hung_up"]
+
+
 def test_who_hangs_up_is_asked_by_text(hotline: Hotline, events: Any) -> None:
     hotline.asterisk.queue.agents[0].ends = False
     call = hotline.ring("main:0")
@@ -554,6 +608,52 @@ def test_who_hangs_up_is_asked_by_text(hotline: Hotline, events: Any) -> None:
     finish(hotline, call)
     assert "survey" in texts_of(events)
     assert [each.why for each in events("Left")] == ["caller"]
+
+
+def test_the_survey_is_in_the_language_of_the_call(hotline: Hotline) -> None:
+    hotline.down = True
+    hotline.dial("main:9 main:0 survey:5")
+    assert {lang for name, lang, _ in hotline.voice.said if name.startswith("survey")} == {"en"}
+
+
+# -- called back
+
+
+def called_back(hotline: Hotline, events: Any, script: str) -> SimulatedCall:
+    """Ann has asked to be called back, outside hours; an hour later she has answered."""
+    calendar = hotline.house.calendar
+    closed(hotline)
+    hotline.dial("main:0 outside:1")
+    hotline.house.calendar = calendar
+    hotline.clock.advance(3600)
+    (asked,) = events("CallBackAsked")
+    variables = {"SHOUWEN_STREAM": ANN, "SHOUWEN_SINCE": asked.queued_at.isoformat()}
+    return hotline.dial(script, call_back=_row(hotline, events), variables=variables)
+
+
+def _row(hotline: Hotline, events: Any) -> str:
+    rows = on(hotline.url)("SELECT id FROM event WHERE kind = 'CallBackQueued'")
+    return str(rows[-1][0])
+
+
+def test_called_back_and_still_wants_an_agent(hotline: Hotline, events: Any) -> None:
+    call = called_back(hotline, events, "call_back_hello:1 survey:5")
+    assert call.heard[:2] == ["call_back_hello", "agent"]
+    assert call.states == ["dialogue", "queue", "agent", "survey", "hung_up"]
+    assert hotline.trouble == {}
+
+
+def test_called_back_and_wants_none(hotline: Hotline, events: Any) -> None:
+    call = called_back(hotline, events, "call_back_hello:2")
+    assert call.heard == ["call_back_hello", "call_back_dropped"]
+    assert [each.why for each in events("CallBackEnded")] == ["declined"]
+    assert hotline.trouble == {}
+
+
+def test_called_back_and_a_machine_answers(hotline: Hotline, events: Any) -> None:
+    call = called_back(hotline, events, "")
+    assert call.states == ["dialogue", "hung_up"]
+    assert events("CallBackEnded") == []
 
 
 def test_a_surge(hotline: Hotline) -> None:
@@ -637,6 +737,7 @@ def test_hanging_up_at_each_command(make: Make, events: Any, sqlite_url: str, wa
         if at >= len(call.commands):
             break
         at += 1
+    sound(sqlite_url)
     assert at > 8
     assert hotline.greenlets == before
     assert hotline.counts["failed"] == hotline.counts["flow_failed"] == 0

@@ -77,7 +77,7 @@ class Hotline:
 
     def __init__(self, url: str, folder: Path, *, agents: Sequence[Agent] = (), pace: float = 1.0, **settings: Any) -> None:
         self.settings: Settings = _with(parse(EXAMPLE.read_text("utf-8"), EXAMPLE.parent), settings)
-        self.clock = Clock()
+        self.url, self.clock = url, Clock()
         self.voice = SilentVoice()
         self.counts: Counter[str] = Counter()
         self.down = False
@@ -180,6 +180,12 @@ class Hotline:
                 client.connectionLost()
                 carried = True
         return carried
+
+    def lose_connections(self) -> None:
+        """All connections of Asterisk are lost."""
+        for _client, ours, _server, _theirs in self._pipes:
+            ours.abortConnection()
+        self.settle()
 
     # -- time
 

@@ -13,7 +13,7 @@ from hotline.domain.errors import AgentRefused
 from hotline.storage.opening import reading_engine, writing_engine
 from hotline.storage.queries.agents import Agent, agents
 from hotline.storage.queries.cases import case
-from hotline.storage.queries.due import due
+from hotline.storage.queries.due import due, still_due
 from hotline.storage.queries.leases import adopt
 from hotline.storage.queries.outbox import figures
 from hotline.storage.queries.subscriber import subscriber
@@ -134,10 +134,14 @@ def test_a_call_back_is_in_the_outbox_until_it_is_tried(url, ask):
         with writing_engine(url).begin() as connection:
             assert adopt(connection, "ours", "call", 10) == [row]
         [waiting] = ask(due, "call", "ours", 10)
+        assert ask(still_due, row, "ours")
+        assert not ask(still_due, row, "theirs")
+        assert not ask(still_due, row + 1, "ours")
         assert (waiting.id, waiting.event) == (row, event)
         assert ask(figures).due == {"call": 1}
         driven.run(cc.NoteCallBack(stream=ANN, attempt=row, outcome="busy"))
         assert ask(due, "call", "ours", 10) == []
+        assert not ask(still_due, row, "ours")
         driven.pass_(minutes=15)
         [wake] = ask(due_wakes, driven.now + timedelta(seconds=1), 10)
         assert wake.event.what == "call_back"

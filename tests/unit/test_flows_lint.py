@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from ivr.flows import AFTER, HOTLINE, START, WAITING
+from ivr.flows import HOTLINE, START, STARTS, WAITING
 from ivr.lint import problems_of
 from ivr.menu import AGENT, HANG_UP, HOUSE_SAYS, QUEUE, Flow, Menu
 from tests.kit.voice import catalogue
@@ -29,7 +29,10 @@ def lint(*menus: Menu, prompts: Mapping[str, frozenset[str]] | None = None) -> l
     return problems_of({name: flow(menu) for name, menu in table.items()}, prompts or {"zh": SOUND}, "main")
 
 
-@pytest.mark.parametrize(("flows", "start"), [(HOTLINE, START), (WAITING, "waiting"), (WAITING, "closed"), (AFTER, "survey")])
+@pytest.mark.parametrize(
+    ("flows", "start"),
+    [*((flows, start) for start, flows in STARTS.items()), (WAITING, "closed"), (HOTLINE, "complaint_spoken")],
+)
 def test_the_real_flows(flows: Mapping[str, Flow], start: str) -> None:
     names = frozenset(catalogue())
     found = problems_of(flows, {"zh": names, "en": names}, start)
@@ -38,7 +41,7 @@ def test_the_real_flows(flows: Mapping[str, Flow], start: str) -> None:
 
 
 def test_a_flow_is_filed_under_its_menu() -> None:
-    for flows in (HOTLINE, WAITING, AFTER):
+    for flows in STARTS.values():
         assert all(name == flow.menu.name for name, flow in flows.items())
 
 
