@@ -92,13 +92,20 @@ class App:
         self.simulated_billing: SimulatedBilling | None = None
         self.billing = self._make_billing()
         self.clock = Clock(self._due_wakes, self.ledger.put, _now, reactor)
+        self.telephony = self._make_telephony()
+        self.call_backs = self.telephony.call_backs if self.telephony is not None else None
         self.feeder = Feeder(
-            self.owner, self.reader, self.writer, outbound=self.outbound, billing=self.billing, reactor=reactor
+            self.owner,
+            self.reader,
+            self.writer,
+            outbound=self.outbound,
+            billing=self.billing,
+            calls=self.call_backs,
+            reactor=reactor,
         )
         self.binding = Binding(
             self.owner, self.writer, self.desks, self.outbound, reactor, shared=self.settings.database.url.dialect != "sqlite"
         )
-        self.telephony = self._make_telephony()
         self._connect()
         self.web = self._make_web(handset)
         self.port: Any = None
@@ -170,7 +177,7 @@ class App:
     def _make_telephony(self) -> Telephony | None:
         if "ivr" not in self.roles:
             return None
-        return Telephony(self.settings, self.ledger, self.reader, self._reactor, self.registry)
+        return Telephony(self.settings, self.ledger, self.reader, self.owner, self._reactor, self.registry)
 
     def _make_billing(self) -> BillingRelay | None:
         if "billing" not in self.roles:
@@ -235,6 +242,8 @@ class App:
             ledger.on_texts = self.outbound.offer
         if self.billing is not None:
             ledger.on_orders = self.billing.offer
+        if self.call_backs is not None:
+            ledger.on_calls = self.call_backs.offer
         ledger.on_retried = self.feeder.retried
         ledger.on_streams = self._streams_changed
         ledger.on_flush = self._flush

@@ -9,7 +9,7 @@ import logging
 import math
 import secrets
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -23,6 +23,7 @@ from conf.settings import Settings
 from hotline.domain.calendar import Calendar, Span
 from hotline.ledger import Ledger
 from hotline.storage.queries.agents import Agent, agents
+from hotline.storage.queries.due import still_due
 from hotline.storage.reading import Reader
 from ivr.agents import QueueSync, Wanted
 from ivr.ami import CONNECT_S, AmiClient
@@ -32,7 +33,9 @@ from ivr.calls import Calls
 from ivr.dialogue import House
 from ivr.flows import STARTS
 from ivr.lint import problems_of
+from ivr.originate import CallBacks
 from ivr.prompts.voice import Voice, open_voice
+from ivr.queue_log import Tail
 from ivr.queue_view import QueueView
 from ivr.scripts import Scripts
 from ivr.server import AgiServer
@@ -41,6 +44,8 @@ log = logging.getLogger(__name__)
 
 CODE_DIGITS = 6
 """Digits of a code that proves whose number it is."""
+QUEUE_LOG = "log/queue_log"
+"""Where the Asterisk of `shouwen asterisk run` writes it, in its own folder; of another one it is not read."""
 AGENT_STREAM = "agent:"
 
 
@@ -55,9 +60,12 @@ class Telephony:
     """
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, reader: Reader, reactor: Any, registry: CollectorRegistry
+        self, settings: Settings, ledger: Ledger, reader: Reader, owner: str, reactor: Any, registry: CollectorRegistry
     ) -> None:
-        """Make all parts; nothing listens or connects yet. Raises: BadSettings (prompts, menus that would trap a caller)."""
+        """Make all parts for the process `owner`; nothing listens or connects yet.
+
+        Raises: BadSettings (prompts, menus that would trap a caller).
+        """
         self._settings, self._ledger, self._reader, self._reactor = settings, ledger, reader, reactor
         self._agents: dict[str, Agent] = {}
         self._makers = ThreadPool(0, 1, "prompts")
@@ -65,7 +73,9 @@ class Telephony:
         _refuse_traps(self.voice)
         self._counter = Counter("shouwen_ivr", "Calls begun, and what went wrong in them", ("what",), registry=registry)
         self.ami, self.view, self.sync, self.calls = self._make_ami()
+        self.tail = Tail(settings.asterisk.run / QUEUE_LOG, self.calls.queue_log, reactor) if self.calls is not None else None
         self.house = self._make_house()
+        self.call_backs = self._make_call_backs(owner)
         limits = Limits(command_s=settings.ivr.command_s, calls_max=settings.ivr.calls_max)
         self.server = AgiServer(Scripts(self.house).table, reactor, limits, on_count=self._count)
         self.port: Any = None
@@ -86,7 +96,14 @@ class Telephony:
         client = AmiClient(cast(Any, endpoint), ami.username, ami.secret, reactor, action_s=ami.action_s, ping_s=ami.ping_s)
         sync = QueueSync(client, view, self._wanted, reactor)
         notes = CallNotes(self._ledger.put, reactor, f"ami:{secrets.token_hex(4)}")
-        return client, view, sync, Calls(client, notes.note, notes.ended, _now, reactor, agent_at=self._agent_at)
+
+        def ended(stream: str, call: str, why: str, at: datetime) -> None:
+            """What the dialogue has seen comes before the end, of which AMI tells first."""
+            if talk := self.house.talks.get(call):
+                talk.flush()
+            notes.ended(stream, call, why, at)
+
+        return client, view, sync, Calls(client, notes.note, ended, _now, reactor, agent_at=self._agent_at)
 
     def _make_house(self) -> House:
         settings = self._settings
@@ -103,6 +120,23 @@ class Telephony:
             agents_here=self._agents_here,
             register=self._register,
             count=self._count,
+        )
+
+    def _make_call_backs(self, owner: str) -> CallBacks | None:
+        if self.ami is None:
+            return None
+        settings, ledger = self._settings, self._ledger
+        return CallBacks(
+            self.ami,
+            self.view,
+            ledger.execute,
+            ledger.insist,
+            lambda row: self._reader.run(still_due, row, owner),
+            _now,
+            self._reactor,
+            agents_answer=self.house.calendar.agents_answer,
+            give_up=timedelta(hours=settings.rules.call_back_give_up_h),
+            dial=lambda number: number.removeprefix(settings.ivr.country),
         )
 
     def _gauges(self, registry: CollectorRegistry) -> None:
@@ -176,16 +210,20 @@ class Telephony:
     def start(self) -> None:
         """Begin to make prompts, and connect to Asterisk."""
         self._makers.start()
-        if self.ami is not None:
+        if self.ami is not None and self.tail is not None:
             self.ami.start()
+            self.tail.start()
 
     def stop(self) -> Deferred[Any]:
         """End all calls, so that the dialplan takes over, and the link."""
         if self.port is None:
             return succeed(None)
         ending = [self.port.stopListening(), self.server.stop()]
-        if self.sync is not None and self.calls is not None and self.ami is not None:
+        if self.sync is not None and self.calls is not None and self.ami is not None and self.tail is not None:
+            self.tail.stop()
             self.sync.stop()
+            if self.call_backs is not None:
+                self.call_backs.stop()
             self.calls.stop()
             ending.append(self.ami.stop())
         return gatherResults([each or succeed(None) for each in ending], consumeErrors=True).addBoth(self._stopped)

@@ -2,8 +2,9 @@
 
 Theory of operation: we have Asterisk make a Local channel whose id is derived from the outbox's row. Its half ";2" dials the
 caller, its other half runs the dialogue once he has answered. How it went stands in several places whose order differs from case
-to case: the answer to Originate, DialEnd, and the Hangup of each half and of the caller's own channel, which alone has the
-cause; a number that nobody can dial makes no channel of its own. So all is gathered until both halves are gone.
+to case: the answer to Originate, DialEnd, and the Hangup of each half and of the caller's own channel. That one has the cause;
+";2" knows busy and congestion only. A number that nobody can dial makes no channel of its own. So all is gathered until both
+halves are gone.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ class Attempt:
         answered: somebody or something answered; joined: he is or was in the queue; gave_up: he left it himself.
         connected: he has spoken with an agent.
         failed: Asterisk says that nobody answered, for `reason`.
-        gone: halves of the channel that are gone.
+        caller: Uniqueid of the caller's own channel, where that was told.
+        gone: which of the three channels are gone.
         cause: why the caller's channel ended; 0 while that is not known.
         gap: the link was lost meanwhile, or it was a former process that dialled: not all was seen.
     """
@@ -78,6 +80,7 @@ class Attempt:
     connected: bool = False
     failed: bool = False
     reason: int = 0
+    caller: str = ""
     gone: frozenset[str] = frozenset()
     cause: int = 0
     gap: bool = False
@@ -95,7 +98,9 @@ class Attempt:
     @property
     def complete(self) -> bool:
         """All that will be told has been."""
-        return self.id in self.gone and (self.answered or (self.failed and f"{self.id};2" in self.gone))
+        if self.answered:
+            return self.id in self.gone
+        return self.failed and self.gone >= {self.id, f"{self.id};2", self.caller or self.id}
 
     def event(self, message: Message) -> None:
         """Take one of EVENTS that names this attempt's channel."""
@@ -107,7 +112,7 @@ class Attempt:
         elif kind == "Hangup":
             self._hung_up(channel, message.whole("Cause"))
         elif kind.startswith("Dial"):
-            self._dialled(kind, channel, message.get("DialStatus"))
+            self._dialled(message)
         elif channel == self.id:
             self._talks(kind)
 
@@ -127,27 +132,28 @@ class Attempt:
                 return "failed" if self.gave_up else "no_agent"
             # not joined: a machine that says nothing, or he hung up at the first words
             return "failed" if self.gap else "no_answer"
-        if self.gap or not self.failed:
+        if not self.failed or (self.gap and not self.rang):
             return "failed"
         if not self.rang:
             return "not_dialled"
         return CAUSES.get(self.cause, "failed") if self.cause else REASONS.get(self.reason, "failed")
 
     def _hung_up(self, channel: str, cause: int) -> None:
+        self.gone |= {channel}
         if channel in (self.id, f"{self.id};2"):
-            self.gone |= {channel}
             self.cause = self.cause or cause
         elif not self.answered and cause:
             self.cause = cause
 
-    def _dialled(self, kind: str, channel: str, status: str) -> None:
-        if channel == f"{self.id};2":
+    def _dialled(self, message: Message) -> None:
+        if message.get("Uniqueid") == f"{self.id};2":
             self.rang = True
-            self.answered |= kind == "DialEnd" and status == "ANSWER"
+            self.caller = message.get("DestUniqueid")
+            self.answered |= message.get("DialStatus") == "ANSWER"
 
     def _talks(self, kind: str) -> None:
         if kind == "QueueCallerJoin":
-            self.joined, self.gave_up = True, False
+            self.joined = True
         elif kind == "QueueCallerAbandon":
             self.gave_up = True
         else:  # this half comes into a bridge with agents only

@@ -32,8 +32,10 @@ MENUS_MAX = 60
 """Menus in one call; after that an agent is called."""
 HIDDEN = "call:"
 """The stream of a call whose caller is not known begins with this."""
-STEPS_S = 10.0
+STEPS_S = 2.0
 """Steps are stored with the next command, or when the caller comes to a menu so many seconds after the first of them."""
+PROMPT_S = 5.0
+"""How long a caller waits in silence for a prompt that is being made, in seconds; then he goes on without it."""
 START_S = 2.0
 """How long a caller waits in silence until it is known who he is, in seconds; then he is greeted like a stranger."""
 OTHER = {"zh": "en", "en": "zh"}
@@ -87,7 +89,8 @@ class House:
         agents_here: whether any agent is logged in.
         surge: while ops have declared one, what callers are told first, perhaps ""; None at other times.
         register: told whose call is whose, by call and stream, so that AMI's events find their caller.
-        count: told of what went wrong: prompt_missing, prompt_failed, flow_failed, not_stored.
+        count: told of what went wrong: prompt_missing, prompt_late, prompt_failed, flow_failed, not_stored.
+        on_said: told call, prompt and words of whatever a caller is told, also where there is no sound for it.
     """
 
     settings: Settings
@@ -103,6 +106,8 @@ class House:
     surge: Callable[[], str | None] = lambda: None
     register: Callable[[str, str], None] = lambda _call, _stream: None
     count: Callable[[str], None] = lambda _what: None
+    on_said: Callable[[str, str, str], None] = lambda _call, _name, _text: None
+    talks: dict[str, Talk] = field(default_factory=dict)
 
 
 class NotStored(Exception):
@@ -142,7 +147,6 @@ class Talk:
     visits: dict[str, int] = field(default_factory=dict)
     menus: int = 0
     commands: int = 0
-    on_said: Callable[[str, str], None] = lambda _name, _text: None
 
     @property
     def hidden(self) -> bool:
@@ -186,8 +190,13 @@ class Talk:
         return self.heard
 
     def _stream(self, name: str, values: Mapping[str, Any], keys: str) -> str:
-        clip = self._clip(name, values)
-        self.on_said(name, clip.text)
+        try:
+            clip = self._clip(name, values)
+        except CommandLate:
+            self.house.count("prompt_late")
+            self.step("prompt_missing", name)
+            return ""
+        self.house.on_said(self.call.id, name, clip.text)
         if not clip.path:
             self.house.count("prompt_missing")
             self.step("prompt_missing", name)
@@ -201,7 +210,7 @@ class Talk:
 
     def _clip(self, name: str, values: Mapping[str, Any]) -> Clip:
         clip = self.house.voice.say(name, self.lang, **values)
-        return clip if hasattr(clip, "path") else self.call.wait(clip)  # type: ignore[return-value]
+        return clip if hasattr(clip, "path") else self.call.wait(clip, PROMPT_S)  # type: ignore[return-value]
 
     # -- hearing
 

@@ -1,7 +1,7 @@
-"""Commands about calls and agents, and what the caller's dialogue is told.
+"""Commands about calls, agents and surges, and what the caller's dialogue is told.
 
 A call belongs to the stream of its caller's MSISDN; to "call:ID" while the caller's number is hidden and not proved. An
-agent's stream is "agent:NAME". A command whose id is "" is harmless to repeat by its own nature.
+agent's stream is "agent:NAME", that of a surge "hotline". A command whose id is "" is harmless to repeat by its own nature.
 """
 
 from __future__ import annotations
@@ -225,3 +225,24 @@ class ResumeAgent(Command, frozen=True, kw_only=True, gc=False):
     """A paused agent takes calls again."""
 
     by: str = ""
+
+
+class DeclareSurge(Command, frozen=True, kw_only=True, gc=False):
+    """Ops declare a surge: callers hear `zh` or `en` first, where it is not "", and short menus, until `until` if that is set."""
+
+    zh: str = ""
+    en: str = ""
+    until: datetime | None = None
+    by: str = ""
+
+
+class EndSurge(Command, frozen=True, kw_only=True, gc=False):
+    """Ops end the surge."""
+
+    by: str = ""
+
+
+class NoteDeleted(Command, frozen=True, kw_only=True, gc=False):
+    """A recording of the caller is past its retention and is deleted; `file` is the name under which events know it."""
+
+    file: str

@@ -157,6 +157,12 @@ class Recorded(Event, frozen=True, gc=False):
     ms: int | None = None
 
 
+class RecordingDeleted(Event, frozen=True, gc=False):
+    """A recording is past its retention and was deleted."""
+
+    file: str
+
+
 class CallNoted(Event, frozen=True, gc=False):
     """Anything else that happened in a call."""
 

@@ -229,6 +229,11 @@ def take_case(step: Step, command: cc.TakeCase) -> None:
         step.record(ce.CaseTaken(command.case, command.agent, "", command.by))
 
 
+def note_deleted(step: Step, command: cc.NoteDeleted) -> None:
+    """Note that a recording is deleted."""
+    step.begin(ce.RecordingDeleted(command.file), command.id)
+
+
 # -- who calls
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hotline.domain import agents, call_back, calling, charging, delivery, ordering, texting, uses
+from hotline.domain import agents, call_back, calling, charging, delivery, ordering, surge, texting, uses
 from hotline.domain import call_commands as cc
 from hotline.domain import commands as cmd
 from hotline.domain.step import Step
@@ -55,6 +55,9 @@ _DECIDE: dict[type[cmd.Command], Callable[[Step, Any], None]] = {
     cc.LogoutAgent: agents.logout,
     cc.PauseAgent: agents.pause,
     cc.ResumeAgent: agents.resume,
+    cc.NoteDeleted: calling.note_deleted,
+    cc.DeclareSurge: surge.declare,
+    cc.EndSurge: surge.end,
 }
 
 

@@ -42,6 +42,10 @@ class AgentRefused(DomainError):
     """What was asked of an agent's state can't be: no name, no endpoint, no reason, or he is not logged in."""
 
 
+class SurgeRefused(DomainError):
+    """A surge can't be declared so: its end has passed, or its announcement can't be said."""
+
+
 class NotProved(DomainError):
     """A caller with a hidden number wants what only the subscriber may; his number must be proved first."""
 

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from hotline.domain import agent_state, call_state
+from hotline.domain import agent_state, call_state, surge_state
 from hotline.domain import events as ev
 from hotline.domain import meaning as m
 from hotline.domain.call_state import CallBack, OpenCall, OwnedCase, Proof, Survey
@@ -337,6 +337,7 @@ _EVOLVE: dict[type[ev.Event], Evolve] = {
     ev.WakeSet: _wake_set,
     **call_state.EVOLVE,
     **agent_state.EVOLVE,
+    **surge_state.EVOLVE,
 }
 
 

@@ -17,6 +17,8 @@ from hotline.domain.agent_state import PREFIX as OF_AGENT
 from hotline.domain.agent_state import Agent
 from hotline.domain.events import EVENTS, Event
 from hotline.domain.subscriber import Subscriber
+from hotline.domain.surge_state import STREAM as OF_HOTLINE
+from hotline.domain.surge_state import Surge
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 GENESIS = b"\0" * 32
@@ -26,6 +28,7 @@ _encode = msgspec.json.Encoder().encode
 _decoders = {kind: msgspec.json.Decoder(event) for kind, event in EVENTS.items()}
 _state_decoder = msgspec.json.Decoder(Subscriber)
 _agent_decoder = msgspec.json.Decoder(Agent)
+_surge_decoder = msgspec.json.Decoder(Surge)
 ERASED = b'{"erased":"'
 _ERASED_TEXT = ERASED.decode()
 
@@ -54,7 +57,7 @@ def decode_event(kind: str, body: str) -> Event:
     return _decoders[kind].decode(body)
 
 
-def encode_state(state: Subscriber | Agent) -> str:
+def encode_state(state: Subscriber | Agent | Surge) -> str:
     """A state as JSON text."""
     return _encode(state).decode()
 
@@ -69,10 +72,17 @@ def decode_agent(body: str) -> Agent:
     return _agent_decoder.decode(body)
 
 
-def state_of(stream: str, body: str = "") -> Subscriber | Agent:
+def decode_surge(body: str) -> Surge:
+    """The state of the hotline's own stored row."""
+    return _surge_decoder.decode(body)
+
+
+def state_of(stream: str, body: str = "") -> Subscriber | Agent | Surge:
     """The state that a stream's stored row holds, or its first one; what kind it is, its stream's name tells."""
     if stream.startswith(OF_AGENT):
         return decode_agent(body) if body else Agent()
+    if stream == OF_HOTLINE:
+        return decode_surge(body) if body else Surge()
     return decode_state(body) if body else Subscriber()
 
 

@@ -20,6 +20,7 @@ from hotline.domain.agent_state import Agent
 from hotline.domain.msisdn import mask
 from hotline.domain.rules import Rules
 from hotline.domain.subscriber import Subscriber, evolve
+from hotline.domain.surge_state import Surge
 from hotline.storage import schema as s
 from hotline.storage.codec import decode_event, encode_state, from_us, state_of
 from hotline.storage.opening import reading_engine, writing_engine
@@ -82,7 +83,7 @@ class Rebuilt:
     """What the events of one stream make."""
 
     stream: str
-    state: Subscriber | Agent = field(init=False)
+    state: Subscriber | Agent | Surge = field(init=False)
     outbox: dict[int, tuple[str, str, int, str]] = field(default_factory=dict)  # channel, state, since, reason
     wakes: Wakes = field(default_factory=dict)
 

@@ -140,6 +140,56 @@ class HandsetText(msgspec.Struct, frozen=True):
     status: str
 
 
+CallState = Literal["idle", "ringing", "dialogue", "recording", "queue", "agent_rings", "agent", "survey", "ended"]
+
+
+class CallLine(msgspec.Struct, frozen=True):
+    """Something in a call: `said` (words, which `sound` says can be heard), a `key` pressed, `recording`, an `agent` by name."""
+
+    kind: Literal["said", "key", "recording", "agent"]
+    text: str
+    sound: bool = False
+
+
+class HandsetCall(msgspec.Struct, frozen=True):
+    """The newest call of a phone.
+
+    Attributes:
+        seen: grows with each change.
+        agent: name of the agent who rings or talks.
+        seconds: since it was answered, until now or until its end.
+        speaking: index in `lines` of what is being said, -1 for nothing.
+    """
+
+    seen: int = 0
+    state: CallState = "idle"
+    agent: str = ""
+    seconds: float = 0.0
+    lines: tuple[CallLine, ...] = ()
+    speaking: int = -1
+
+    @property
+    def live(self) -> bool:
+        """Whether the caller is on the phone."""
+        return self.state not in ("idle", "ended")
+
+
+class PhoneAccount(msgspec.Struct, frozen=True):
+    """A SIP account for a soft phone: a subscriber's, whose calls show `number`, or that of an `agent`."""
+
+    user: str
+    password: str
+    number: str = ""
+    agent: str = ""
+
+
+class SoftPhones(msgspec.Struct, frozen=True):
+    """How to call a real Asterisk: its SIP address and the accounts there."""
+
+    server: str
+    accounts: tuple[PhoneAccount, ...]
+
+
 class Unavailable(Exception):
     """Storage or the ledger can't answer now; asking again later is safe. The web answers 503."""
 
@@ -221,3 +271,28 @@ class Handset(Protocol):
 
     def thread(self, msisdn: str) -> Awaitable[Sequence[HandsetText]]:
         """What that phone sent and received, oldest first."""
+
+    # -- calls
+
+    hotline: str
+    """The number to call."""
+    soft_phones: SoftPhones | None
+    """Where calls go by a real Asterisk; None where this handset calls."""
+
+    def call(self, msisdn: str) -> HandsetCall:
+        """The newest call of that phone."""
+
+    def changed(self, msisdn: str, seen: int) -> Awaitable[HandsetCall]:
+        """The call as soon as it is another than at `seen`, or as it is after some seconds; may be cancelled."""
+
+    def dial(self, msisdn: str) -> None:
+        """Call the hotline; nothing when that phone is on a call."""
+
+    def press(self, msisdn: str, keys: str) -> None:
+        """Press keys in the call, if there is one."""
+
+    def hang_up(self, msisdn: str) -> None:
+        """End the call, if there is one."""
+
+    def sound(self, msisdn: str, line: int) -> bytes | None:
+        """The WAV file of that line of the newest call, None when there is none."""

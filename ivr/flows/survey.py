@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from hotline.domain.call_commands import RateCall
 from ivr.dialogue import NotStored, Talk
-from ivr.menu import HANG_UP, Flow, Menu
+from ivr.menu import HANG_UP, Diverted, Flow, Menu
 
 MENU = Menu(
     name="survey",
@@ -20,8 +20,14 @@ MENU = Menu(
 
 
 def visit(talk: Talk) -> str:
-    """Ask for the mark and thank."""
-    key = talk.choose(MENU)
+    """Ask for the mark and thank; who gives none is thanked too, for he has been served."""
+    try:
+        key = talk.choose(MENU)
+    except Diverted as diverted:
+        if diverted.why in ("asked", "back"):
+            raise
+        talk.say("farewell")
+        return HANG_UP
     try:
         talk.do(RateCall(stream=talk.stream, id=talk.next_id(), call=talk.call.id, score=int(key), by="voice"))
     except NotStored:

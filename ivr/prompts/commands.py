@@ -16,7 +16,7 @@ _EVERY = 100
 def build_prompts(settings: Settings, out: TextIO) -> int:
     """Make the sounds; returns the exit status, 1 when a caller would not hear one right. Raises: BadSettings."""
     catalogue = load_catalogue(settings.texts.dir)
-    progress = _Progress(out)
+    progress = Progress(out)
     try:
         built = build(settings, catalogue, EspeakVoice(), progress)
     except (CannotBuild, VoiceMissing) as error:
@@ -31,7 +31,7 @@ def build_prompts(settings: Settings, out: TextIO) -> int:
     return 1 if wrong else 0
 
 
-class _Progress:
+class Progress:
     """One line that changes on a terminal, a line now and then elsewhere."""
 
     def __init__(self, out: TextIO) -> None:

@@ -17,6 +17,7 @@ from hotline.storage.queries.due import due, still_due
 from hotline.storage.queries.leases import adopt
 from hotline.storage.queries.outbox import figures
 from hotline.storage.queries.subscriber import subscriber
+from hotline.storage.queries.timeline import timeline
 from hotline.storage.queries.wakes import due_wakes
 from tests.storage.driver import ANN, BEN, START, Driven, sound
 
@@ -183,3 +184,11 @@ def test_codes_are_in_no_state_and_no_event_but_the_text(driven, sql):
     kinds = {kind for kind, body in sql("SELECT kind, body FROM event") if "730184" in body or "555666" in body}
     assert kinds == {"MtQueued"}
     assert ce.CodeWrong.__name__ in {kind for (kind,) in sql("SELECT kind FROM event")}
+
+
+def test_a_timeline_tells_when_a_step_happened_not_when_it_was_stored(driven, ask):
+    earlier = START - timedelta(seconds=7, milliseconds=250)
+    driven.together(start(), cc.NoteCall(stream=ANN, id="n1", call=CALL, steps=(cc.CallStep(earlier, "menu", "main"),)))
+    told = {entry.kind: entry.at for entry in ask(timeline, ANN)}
+    assert told["MenuEntered"] == earlier
+    assert told["CallStarted"] >= START

@@ -17,6 +17,9 @@ from hotline.storage.schema import event
 class Entry:
     """A stored event: `kind` is its class's name, `cause` the id of an event or command, `body` its fields as JSON has them.
 
+    `at` is when it happened where the event says so itself, as those of calls do, which are stored some together; else when it
+    was stored.
+
     The body of an event whose words are past their retention has the field "erased" beside empty words.
     """
 
@@ -36,4 +39,9 @@ def timeline(connection: sa.Connection, stream: str, after_id: int = 0, limit: i
         .order_by(columns.stream, columns.id)
         .limit(limit)
     )
-    return [Entry(row.id, from_us(row.at), row.kind, row.cause, msgspec.json.decode(row.body)) for row in rows]
+    return [_entry(row.id, from_us(row.at), row.kind, row.cause, msgspec.json.decode(row.body)) for row in rows]
+
+
+def _entry(event_id: int, stored: datetime, kind: str, cause: str, body: dict[str, Any]) -> Entry:
+    happened = body.get("at")
+    return Entry(event_id, datetime.fromisoformat(happened) if isinstance(happened, str) else stored, kind, cause, body)
