@@ -7,10 +7,8 @@ import shlex
 from pathlib import Path
 from typing import IO
 
-from alembic.util import CommandError
-
 from conf.values import DatabaseUrl
-from hotline.storage.version import current, head
+from hotline.storage.version import NewerSchema, current, head
 
 _WAYS_OUT = {
     "database is locked": "another program is writing to it (a backup, or sqlite3 by hand): end that one, or try again",
@@ -68,7 +66,7 @@ def require_schema(url: DatabaseUrl, config: Path | None = None) -> str:
 
 def explain(url: DatabaseUrl, error: Exception) -> str:
     """Why the database can't be used, in one line, and the way out; passwords are left out."""
-    if isinstance(error, CommandError):
+    if isinstance(error, NewerSchema):
         return f"the database {url!r} was made by a newer version of this program ({error}); run that version"
     lines = str(getattr(error, "orig", None) or error).strip().splitlines()
     why = f"the database {url!r} can't be used: {lines[0] if lines else type(error).__name__}"

@@ -7,9 +7,10 @@ from pathlib import Path
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 
 from hotline.storage.opening import writing_engine
-from hotline.storage.version import head
+from hotline.storage.version import NewerSchema, head
 
 LOCK = 0x5368_6F75
 """Key of the PostgreSQL lock that lets one process upgrade at a time."""
@@ -23,7 +24,10 @@ def _config(connection: sa.Connection | None = None) -> Config:
 
 
 def upgrade(url: str) -> str:
-    """Run all revisions that the database lacks, all or none; returns the revision it is at now. Safe to repeat."""
+    """Run all revisions that the database lacks, all or none; returns the revision it is at now. Safe to repeat.
+
+    Raises: NewerSchema; whatever the driver raises.
+    """
     engine = writing_engine(url)
     if engine.dialect.name == "sqlite":
         raw = engine.raw_connection()  # outside any transaction, and before anybody else has the file open
@@ -32,5 +36,8 @@ def upgrade(url: str) -> str:
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(LOCK)))
-        command.upgrade(_config(connection), "head")
+        try:
+            command.upgrade(_config(connection), "head")
+        except CommandError as error:
+            raise NewerSchema(str(error)) from error
     return head()

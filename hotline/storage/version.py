@@ -8,6 +8,11 @@ import sqlalchemy as sa
 
 from hotline.storage.opening import reading_engine
 
+
+class NewerSchema(Exception):
+    """The database was made by a newer version of this program; the message names its revision."""
+
+
 VERSIONS = Path(__file__).parent / "migrations" / "versions"
 
 

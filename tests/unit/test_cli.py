@@ -6,6 +6,8 @@ import io
 import re
 import socket
 import sqlite3
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from alembic.util import CommandError
 
 from conf.load import EXAMPLE, load, parse
 from conf.settings import Settings
@@ -21,6 +22,7 @@ from conf.values import DatabaseUrl
 from hotline import cli, maintenance
 from hotline.database import DatabaseTrouble, explain, hold
 from hotline.storage.upgrade import upgrade
+from hotline.storage.version import NewerSchema
 from sms.pdu import BindKind, BindResp, DeliverSm, GenericNack, encode
 from sms.session_states import render
 from sms.trial import TrialFailed, try_binds
@@ -119,7 +121,7 @@ def test_explanations_name_the_way_out_and_no_password() -> None:
     assert "connection refused; see whether PostgreSQL runs" in said
     assert "sesame" not in said
     assert "more" not in said
-    assert "newer version" in explain(postgres, CommandError("Can't locate revision identified by '9'"))
+    assert "newer version" in explain(postgres, NewerSchema("Can't locate revision identified by '9'"))
     assert "let this user write the folder /x" in explain(DatabaseUrl("sqlite:////x/y.db"), OSError())
 
 
@@ -311,3 +313,12 @@ def test_what_can_go_wrong(answers: list[bytes], said: str) -> None:
 def test_the_readme_shows_the_table_of_states() -> None:
     readme = (Path(__file__).parents[2] / "sms" / "README.md").read_text("utf-8")
     assert render() in readme
+
+
+def test_the_service_does_without_what_only_upgrades_and_prompts_need() -> None:
+    heavy = "alembic", "numpy", "soxr", "espeakng_loader"
+    loaded = subprocess.run(
+        [sys.executable, "-c", f"import sys, hotline.app; print([each for each in {heavy!r} if each in sys.modules])"],
+        capture_output=True, text=True, check=True, timeout=60,
+    )  # fmt: skip
+    assert loaded.stdout.strip() == "[]"
