@@ -7,11 +7,13 @@ STAMP := $(VENV)/.installed
 APT := .cache/apt.done
 NPM := .cache/node/node_modules/smpp/package.json
 WEB ?= 127.0.0.1:8080
+# 1: the demo fetches a real Asterisk, which soft phones can call; or the path of an installed one.
+ASTERISK ?=
 
 .PHONY: demo test bench lint check-python clean
 
 demo: $(STAMP)
-	$(BIN)/shouwen demo --web $(WEB)
+	$(BIN)/shouwen demo --web $(WEB) --cache .cache/demo $(if $(ASTERISK),--asterisk $(patsubst 1,.cache/asterisk,$(ASTERISK)))
 
 test: lint $(APT) $(NPM)
 	$(BIN)/pytest $(PYTEST_ARGS)

@@ -116,6 +116,7 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
         wrap_up_s: seconds that an agent has after a call.
         record: whether calls with agents are recorded, which is announced.
         keep_recordings_days: days after which recordings are deleted.
+        announce_caller: whether agents are told the caller's number aloud before they are connected; phones show it anyway.
         survey: whether callers are asked for a mark after an agent's call, by key, or by text if they have hung up.
         call_back: whether call-backs are offered.
         call_back_tries: attempts to reach a caller.
@@ -130,6 +131,7 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
     wrap_up_s: Annotated[int, Meta(ge=0, le=600)] = 5
     record: bool = True
     keep_recordings_days: Annotated[int, Meta(ge=1, le=3650)] = 180
+    announce_caller: bool = False
     survey: bool = True
     call_back: bool = True
     call_back_tries: Annotated[int, Meta(ge=1, le=10)] = 3

@@ -21,18 +21,19 @@ from billing_bridge.adapters.books import Books
 from billing_bridge.adapters.faults import Faults
 from billing_bridge.adapters.simulated import SimulatedBilling
 from billing_bridge.relay import BillingRelay
-from conf.load import load_texts, read_words
+from conf.load import read_words
 from conf.settings import PACKAGED_TEXTS, Settings
 from hotline.batch import Outcome
 from hotline.binding import Binding
 from hotline.clock import Clock, WakeRow
 from hotline.database import DatabaseTrouble, hold, require_schema
+from hotline.desk import desk_of
 from hotline.domain.commands import Command
-from hotline.domain.step import Desk
 from hotline.feeding import Feeder
 from hotline.ledger import Ledger, Limits
 from hotline.metrics import Metrics, Tally
 from hotline.reads import Changes, WebCommands, WebQueries, WebReadiness
+from hotline.recordings import Recordings
 from hotline.storage.opening import open_store
 from hotline.storage.queries.leases import release
 from hotline.storage.queries.wakes import Wake, due_wakes
@@ -106,6 +107,7 @@ class App:
         self.binding = Binding(
             self.owner, self.writer, self.desks, self.outbound, reactor, shared=self.settings.database.url.dialect != "sqlite"
         )
+        self.recordings = self._make_recordings()
         self._connect()
         self.web = self._make_web(handset)
         self.port: Any = None
@@ -123,19 +125,10 @@ class App:
 
     def _make_ledger(self) -> Ledger:
         settings = self.settings
-        desk = Desk(
-            rules=settings.rules,
-            catalogue=settings.catalogue(),
-            texts=load_texts(settings.texts.dir),
-            zone=settings.zone,
-            hotline=settings.hotline,
-            number=settings.number,
-            calls=settings.call_rules(),
-        )
         url = str(settings.database.url)
         return Ledger(
             lambda: open_store(url),
-            desk,
+            desk_of(settings),
             now=_now,
             in_reactor=self._reactor.callFromThread,
             later=self._reactor.callLater,
@@ -178,6 +171,12 @@ class App:
         if "ivr" not in self.roles:
             return None
         return Telephony(self.settings, self.ledger, self.reader, self.owner, self._reactor, self.registry)
+
+    def _make_recordings(self) -> Recordings | None:
+        if "ivr" not in self.roles:
+            return None
+        folder, days = self.settings.asterisk.recordings.absolute(), self.settings.queue.keep_recordings_days
+        return Recordings(folder, days, self.owner, self.reader, self.writer, self.ledger.execute, self._reactor, _now)
 
     def _make_billing(self) -> BillingRelay | None:
         if "billing" not in self.roles:
@@ -292,6 +291,8 @@ class App:
         self.binding.start()
         if self.telephony is not None:
             self.telephony.start()
+        if self.recordings is not None:
+            self.recordings.start()
         # what lives until the end need not be looked at by the collector again
         gc.collect()
         gc.freeze()
@@ -333,6 +334,8 @@ class App:
         self.clock.stop()
         if self.telephony is not None:
             yield self.telephony.stop()
+        if self.recordings is not None:
+            yield self.recordings.stop()
         yield self.feeder.stop()
         yield self.binding.stop()
         yield self.billing.stop() if self.billing is not None else succeed(None)

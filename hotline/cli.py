@@ -68,6 +68,10 @@ def _parser() -> argparse.ArgumentParser:
     serve.add_argument("--role", default="sms,ivr,billing,web", metavar="ROLE,…", help="sms, ivr, billing, web (default: all)")
     demo = add("demo", _demo, "Run everything on loopback with simulated peers, and a handset on a page.", config=False)
     demo.add_argument("--web", default="127.0.0.1:8080", metavar="HOST:PORT", help="where the page is (default %(default)s)")
+    demo.add_argument(
+        "--asterisk", type=Path, metavar="PATH", help="call by a real Asterisk: its program, or a folder to get one into"
+    )
+    demo.add_argument("--cache", type=Path, metavar="DIR", help="keep the sounds there (default: ~/.cache/shouwen)")
     init = add("init", _init, "Write a commented shouwen.toml, the texts and Asterisk's settings into a folder.", config=False)
     init.add_argument("dir", type=Path, metavar="DIR")
     add(
@@ -81,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     upgrade.add_argument("--config", type=Path, required=True, metavar="FILE", help="shouwen.toml")
     rebuild = add("rebuild", _rebuild, "Verify the chain of events and make all states again; status 1 on any difference.")
     rebuild.add_argument("--write", action="store_true", help="replace the rows that differ (the service must be stopped)")
-    erase = add("erase", _erase, "Erase message texts older than [rules] records_kept_months; consents stay.")
+    erase = add("erase", _erase, "Erase texts older than [rules] records_kept_months, and old recordings; consents stay.")
     erase.add_argument("--dry-run", action="store_true", help="only count")
     _asterisk_parser(add("asterisk", None, "Get an Asterisk without root, write its settings, run it with them.", config=False))
     prompts = add("prompts", None, "Look after the sounds that callers hear.", config=False)
@@ -89,6 +93,7 @@ def _parser() -> argparse.ArgumentParser:
     build.set_defaults(run=_prompts_build)
     build.add_argument("--config", type=Path, required=True, metavar="FILE", help="shouwen.toml")
     _agent_parser(add("agent", None, "Log agents in and out, pause and resume them, in the running service.", config=False))
+    _surge_parser(add("surge", None, "Declare that more people ring than can be served: announcement first.", config=False))
     simulate = add("simulate", None, "Run the other side of a wire, with faults on command.", config=False)
     simulate.add_argument("what", choices=SIMULATED, help="shouwen simulate smsc --help lists its options")
     return parser
@@ -112,6 +117,24 @@ def _agent_parser(parser: argparse.ArgumentParser) -> None:
             command.add_argument("--endpoint", required=True, metavar="TECH/NAME", help="where he is rung, such as PJSIP/2001")
         if what == "pause":
             command.add_argument("--reason", required=True, metavar="WORDS", help="why, such as lunch")
+        command.add_argument("--as", dest="token", default="", metavar="TOKEN", help="name of the API token (default: the first)")
+        command.add_argument("--config", type=Path, required=True, metavar="FILE", help="shouwen.toml")
+
+
+def _surge_parser(parser: argparse.ArgumentParser) -> None:
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    about = {
+        "on": "callers hear an announcement first, and short menus",
+        "off": "callers hear the usual menus again",
+        "show": "show whether there is a surge",
+    }
+    for what, words in about.items():
+        command = commands.add_parser(what, help=words, description=words)
+        command.set_defaults(run=_surge, what=what)
+        if what == "on":
+            for lang, name in (("zh", "Chinese"), ("en", "English")):
+                command.add_argument(f"--text-{lang}", default="", metavar="WORDS", help=f"what callers hear first in {name}")
+            command.add_argument("--minutes", type=int, default=0, metavar="N", help="it ends by itself after so many")
         command.add_argument("--as", dest="token", default="", metavar="TOKEN", help="name of the API token (default: the first)")
         command.add_argument("--config", type=Path, required=True, metavar="FILE", help="shouwen.toml")
 
@@ -198,23 +221,31 @@ def _demo(options: argparse.Namespace) -> int:
     from conf.problems import BadSettings
     from hotline import logs
     from hotline.app import CannotStart
-    from hotline.demo import Demo
+    from hotline.demo import Demo, cache_folder
+    from hotline.demo_asterisk import NoCalls, how_to_call
 
     logs.configure("warning", "text")
     from twisted.internet import reactor
 
     try:
-        demo = Demo(reactor, web=options.web)
+        demo = Demo(reactor, web=options.web, cache=options.cache or cache_folder(), asterisk=options.asterisk)
+        if wrong := demo.prepare(sys.stderr):
+            sys.stderr.write(f"some calls will be silent: {wrong}\n")
         url = demo.start()
     except BadSettings as error:
         raise Stop(f"--web {options.web}: is no address; give HOST:PORT, such as 127.0.0.1:0 for any free port") from error
+    except NoCalls as error:
+        raise Stop(str(error)) from error
     except CannotStart as error:
         raise Stop(f"{error} (another demo running? try: shouwen demo --web 127.0.0.1:0)") from error
     except OSError as error:
         raise Stop(f"the demo needs a folder for its database: {error}; set TMPDIR to one that this user may write") from error
+    number = demo.settings.ivr.number
+    calls = how_to_call(demo.settings) if options.asterisk else f"Or call {number} on it: 1 cancels, 0 gets an agent.\n"
     ready = (
         f"Shouwen's demo is running: open {url}\n"
         "Text DZ 10, then Y, 0000 and TD 10 on the phone; beside it you see why each step happened.\n"
+        f"{calls}"
         "Ctrl-C ends it; nothing is kept.\n"
     )
     _run_until_stopped(reactor, demo.stop, ready)
@@ -273,12 +304,27 @@ def _asterisk(options: argparse.Namespace) -> int:
 
 
 def _agent(options: argparse.Namespace) -> int:
-    from hotline.agents_cli import Refused, carry_out
+    from hotline.agents_cli import carry_out
+    from hotline.asking import Refused
 
     body = {key: value for key in ("endpoint", "reason") if (value := getattr(options, key, None)) is not None}
     try:
         settings = load_settings(options.config)
         return carry_out(settings, options.what, getattr(options, "name", ""), body, options.token, sys.stdout.write)
+    except Refused as error:
+        raise Stop(str(error)) from error
+
+
+def _surge(options: argparse.Namespace) -> int:
+    from hotline.asking import Refused
+    from hotline.surge_cli import MOST_MINUTES, carry_out
+
+    minutes = getattr(options, "minutes", 0)
+    if not 0 <= minutes <= MOST_MINUTES:
+        raise Stop(f"--minutes {minutes}: give 1 to {MOST_MINUTES}, or leave it out")
+    text = {lang: getattr(options, f"text_{lang}", "") for lang in ("zh", "en")}
+    try:
+        return carry_out(load_settings(options.config), options.what, text, minutes, options.token, sys.stdout.write)
     except Refused as error:
         raise Stop(str(error)) from error
 

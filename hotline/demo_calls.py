@@ -19,7 +19,9 @@ from hotline.domain.call_commands import CallStep
 from hotline.telephony import Telephony
 from hotline.web.ports import CallLine, CallState, HandsetCall
 from ivr.call_notes import CallNotes
+from ivr.prompts.voice import Clip
 from ivr.simulator import Agent, Happened, Queue, SimulatedCall, Simulator, by_tcp
+from ivr.simulator.channel import TAKEN
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +112,14 @@ class Shown:
         self.lines.append(line)
         return len(self.lines) - 1
 
+    def says(self, words: str) -> None:
+        """Words are said; whether they have a sound is not known yet."""
+        if self.state == "recording":
+            self.state = "dialogue"
+        self.speaking = -1
+        self.add(CallLine("said", words))
+        self.touch()
+
     def plays(self, path: Path, words: str) -> None:
         """A sound begins: that of the words told just now, or of `words`, told by Asterisk alone."""
         at = len(self.lines) - 1
@@ -188,7 +198,6 @@ class SimulatedCalls:
             lambda event: self._happened(msisdn, event),
             speaks_s=SPEAKS_S,
             ends_by="",
-            on_over=lambda over: self._by_id.pop(over.id, None),
         )
         self._live[msisdn], self._by_id[call.id], shown.call_id = call, msisdn, call.id
 
@@ -225,44 +234,42 @@ class SimulatedCalls:
     def said(self, call_id: str, _name: str, words: str) -> None:
         """The dialogue says something; its sound, if there is one, comes next."""
         if msisdn := self._by_id.get(call_id):
-            shown = self.shown(msisdn)
-            shown.speaking = -1
-            shown.add(CallLine("said", words))
-            shown.touch()
+            self.shown(msisdn).says(words)
 
     def _happened(self, msisdn: str, event: Happened) -> None:
         shown = self.shown(msisdn)
         if event.kind == "state":
             self._came_to(msisdn, shown, event)
         elif event.kind == "playing":
-            shown.plays(*self._sound_of(event))
+            shown.plays(*self._sound_of(msisdn, event))
         elif event.kind == "key":
-            self._keyed(shown, event.what)
+            self._keyed(shown, event.what, taken=event.name == TAKEN)
         elif event.kind == "recording":
             shown.add(CallLine("recording", ""))
             shown.become("recording")
         elif event.kind == "ended":
             self._by_id.pop(shown.call_id, None)
 
-    def _keyed(self, shown: Shown, key: str) -> None:
+    def _keyed(self, shown: Shown, key: str, *, taken: bool) -> None:
         if shown.lines and shown.lines[-1].kind == "key":
             shown.lines[-1] = CallLine("key", shown.lines[-1].text + key)
         else:
             shown.add(CallLine("key", key))
-        shown.speaking = -1
-        if shown.state == "recording" and key == "#":
+        if taken:
+            shown.speaking = -1
+        if taken and shown.state == "recording":
             shown.state = "dialogue"
         shown.touch()
 
-    def _sound_of(self, event: Happened) -> tuple[Path, str]:
+    def _sound_of(self, msisdn: str, event: Happened) -> tuple[Path, str]:
         """The file, and the words where the dialplan plays a prompt by itself."""
         path = Path(f"{event.what}.wav")
-        if self._telephony is None or event.what.startswith("/"):
+        if self._telephony is None or event.what.startswith("/") or event.name not in self._telephony.voice.catalogue.fixed():
             return path, ""
-        voice = self._telephony.voice
-        places = voice.places(event.name, "zh") if event.name in voice.catalogue else []
-        clip = voice.say(event.name, "zh") if places else None
-        return (Path(f"{places[0]}.wav") if places else path), str(getattr(clip, "text", ""))
+        call = self._live.get(msisdn)
+        lang = call.channel.variables.get("SHOUWEN_LANG") if call is not None else None
+        clip = self._telephony.voice.say(event.name, lang or "zh")
+        return (Path(f"{clip.path}.wav"), clip.text) if isinstance(clip, Clip) else (path, "")
 
     def _came_to(self, msisdn: str, shown: Shown, event: Happened) -> None:
         self._note(msisdn, shown, event)
@@ -282,7 +289,8 @@ class SimulatedCalls:
         at, name = datetime.now(UTC), self._names.get(event.name, event.name)
         steps = []
         if shown.state == "agent":
-            steps.append(CallStep(at, "talked", shown.agent, "caller" if event.what == "hung_up" else "agent", self._ms(msisdn, at)))
+            by = "caller" if event.what == "hung_up" else "agent"
+            steps.append(CallStep(at, "talked", shown.agent, by, self._ms(msisdn, at)))
         elif shown.state == "queue" and event.what == "hung_up":
             steps.append(CallStep(at, "gave_up", "hotline", "1", self._ms(msisdn, at)))
         if event.what == "queue" and self._simulator is not None:
@@ -302,3 +310,48 @@ class SimulatedCalls:
     def _ms(self, msisdn: str, at: datetime) -> int:
         since = self._since.get(msisdn, at)
         return round((at - since).total_seconds() * 1000)
+
+
+class SoftPhoneCalls:
+    """Calls by a real Asterisk: soft phones carry them, and the handset only shows what is said in them."""
+
+    def __init__(self, reactor: Any) -> None:
+        """Begin without a hotline; `join` gives one."""
+        self._reactor = reactor
+        self._shown: dict[str, Shown] = {}
+        self._telephony: Telephony | None = None
+
+    def join(self, telephony: Telephony) -> None:
+        """Take a hotline."""
+        self._telephony = telephony
+        telephony.house.on_said = self.said
+
+    def shown(self, msisdn: str) -> Shown:
+        """What is shown of a phone."""
+        return self._shown.setdefault(msisdn, Shown(self._reactor))
+
+    def said(self, call_id: str, _name: str, words: str) -> None:
+        """The dialogue says something."""
+        talk = self._telephony.house.talks.get(call_id) if self._telephony is not None else None
+        if talk is not None:
+            shown = self.shown(talk.stream)
+            if shown.call_id != call_id:
+                shown.begin()
+                shown.call_id, shown.state = call_id, "idle"
+            shown.says(words)
+
+    def dial(self, msisdn: str) -> None:
+        """Nothing: the soft phone does that."""
+
+    def press(self, msisdn: str, keys: str) -> None:
+        """Nothing: the soft phone does that."""
+
+    def hang_up(self, msisdn: str) -> None:
+        """Nothing: the soft phone does that."""
+
+    def sound(self, msisdn: str, line: int) -> bytes | None:  # noqa: ARG002
+        """None: the soft phone is heard."""
+        return None
+
+    def stop(self) -> None:
+        """Nothing: Asterisk ends its calls."""

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import calendar
+import queue
 import sys
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import sqlalchemy as sa
 
 from conf.settings import Settings
 from conf.values import DatabaseUrl
+from hotline.batch import Outcome
 from hotline.check import Out
 from hotline.database import DatabaseTrouble, explain, hold, require_schema
+from hotline.desk import desk_of
+from hotline.ledger import Ledger
+from hotline.recordings import delete, note_of
 from hotline.storage.codec import ERASED, to_us
-from hotline.storage.opening import reading_engine
+from hotline.storage.opening import open_store, reading_engine
 from hotline.storage.queries.leases import OF_PROCESS
+from hotline.storage.queries.recordings import Old, old_recordings
 from hotline.storage.rebuild import Difference, Report, rebuild
 from hotline.storage.redaction import ERASABLE
 from hotline.storage.retention import Damage, erase
@@ -124,25 +130,29 @@ def _words(difference: Difference) -> str:
 def erase_old(settings: Settings, out: Out, *, dry_run: bool = False) -> int:
     """Erase the words of texts older than `[rules] records_kept_months`; the chain still verifies without them.
 
-    Consents, refusals, cancellations and complaints keep theirs. A SQLite file must not be served meanwhile.
+    Consents, refusals, cancellations and complaints keep theirs. Recordings older than `[queue] keep_recordings_days` are
+    deleted, but for those of open cases. A SQLite file must not be served meanwhile.
 
     Args:
         settings: whose database it is, and for how long its texts are kept.
-        out: gets a line with the number of texts.
+        out: gets a line with the number of texts, and one with that of recordings, if there are any.
         dry_run: only count; may run beside the service.
     Returns: 0, or 1 when it can't be done, or not for an event that can't be read. Standard error gets a line for each state
         or event that can't be.
     """
-    url, months, lock, damage = settings.database.url, settings.rules.records_kept_months, None, Damage()
+    url, months, lock, damage, left = settings.database.url, settings.rules.records_kept_months, None, Damage(), 0
     before = months_before(datetime.now(UTC), months)
     when = f"older than {months} months (before {before.astimezone(settings.zone):%Y-%m-%d %H:%M})"
     try:
         require_schema(url)
         if dry_run:
             out.write(f"{_erasable(url, before)} texts {when} would lose their words\n")
+            if old := _old_recordings(settings):
+                out.write(f"{len(old)} recordings {_kept_for(settings)} would be deleted\n")
             return 0
         lock = hold(url)
         number = erase(str(url), before, progress=Progress("texts erased"), damage=damage)
+        left = _delete_recordings(settings, out)
     except DatabaseTrouble as error:
         return _refused(str(error))
     except sa.exc.SQLAlchemyError as error:
@@ -152,7 +162,52 @@ def erase_old(settings: Settings, out: Out, *, dry_run: bool = False) -> int:
             lock.close()
     out.write(f"{number} texts {when} lost their words\n")
     _tell_damage(damage)
-    return 1 if damage.events else 0
+    return 1 if damage.events or left else 0
+
+
+def _old_recordings(settings: Settings) -> list[Old]:
+    before = datetime.now(UTC) - timedelta(days=settings.queue.keep_recordings_days)
+    with reading_engine(str(settings.database.url)).begin() as connection:
+        return old_recordings(connection, settings.asterisk.recordings.absolute(), before)
+
+
+def _kept_for(settings: Settings) -> str:
+    return f"older than {settings.queue.keep_recordings_days} days"
+
+
+def _delete_recordings(settings: Settings, out: Out) -> int:
+    """Delete recordings past their retention, each after its deletion is on record; returns how many could not be."""
+    old = _old_recordings(settings)
+    if not old:
+        return 0
+    ledger = Ledger(
+        lambda: open_store(str(settings.database.url)),
+        desk_of(settings),
+        now=lambda: datetime.now(UTC),
+        in_reactor=lambda function, *args: function(*args),
+        later=lambda *_: None,
+    )
+    ledger.start()
+    try:
+        deleted = sum(_deleted(ledger, settings, each) for each in old)
+    finally:
+        ledger.stop()
+    out.write(f"{deleted} recordings {_kept_for(settings)} deleted\n")
+    return len(old) - deleted
+
+
+def _deleted(ledger: Ledger, settings: Settings, old: Old) -> bool:
+    if old.stream:
+        heard: queue.SimpleQueue[Outcome] = queue.SimpleQueue()
+        ledger.put(note_of(old), heard.put)
+        outcome = heard.get()
+        if outcome.error is not None:
+            _refused(f"recording {old.file} is kept, since its deletion can't be put on record: {outcome.error}")
+            return False
+    gone = delete(settings.asterisk.recordings.absolute(), old)
+    if not gone:
+        _refused(f"recording {old.file} can't be deleted; give this user the right to, or run this as Asterisk's user")
+    return gone
 
 
 def _tell_damage(damage: Damage) -> None:

@@ -17,6 +17,7 @@ from hotline.storage.queries.cases import case
 from hotline.storage.queries.keys import keep
 from hotline.storage.queries.outbox import Waiting, figures, waiting, waiting_row
 from hotline.storage.queries.subscriber import subscriber
+from hotline.storage.queries.surge import surge
 from hotline.storage.queries.timeline import timeline
 from hotline.storage.reading import Reader
 from hotline.storage.store import StateDamaged, StorageError
@@ -74,6 +75,13 @@ class WebQueries:
         """All agents who ever logged in, by name."""
         found = await self._run(agents)
         return [ports.AgentView(each.name, _shown(each), each.endpoint, each.paused or "", each.since) for each in found]
+
+    async def surge(self) -> ports.SurgeView:
+        """The surge that is on, if any."""
+        found = await self._run(surge)
+        if not found.on(datetime.now(UTC)):
+            return ports.SurgeView(False)
+        return ports.SurgeView(True, found.zh, found.en, found.since, found.until, found.by)
 
     async def case(self, number: str) -> ports.CaseFound | None:
         """The case with that number, or None."""

@@ -25,6 +25,7 @@ from hotline.ledger import Ledger
 from hotline.storage.queries.agents import Agent, agents
 from hotline.storage.queries.due import still_due
 from hotline.storage.reading import Reader
+from hotline.surge_watch import SurgeWatch
 from ivr.agents import QueueSync, Wanted
 from ivr.ami import CONNECT_S, AmiClient
 from ivr.call import Limits
@@ -72,6 +73,7 @@ class Telephony:
         self.voice = open_voice(settings, self._in_thread)
         _refuse_traps(self.voice)
         self._counter = Counter("shouwen_ivr", "Calls begun, and what went wrong in them", ("what",), registry=registry)
+        self.surge = SurgeWatch(reader, reactor, _now, self._prepare)
         self.ami, self.view, self.sync, self.calls = self._make_ami()
         self.tail = Tail(settings.asterisk.run / QUEUE_LOG, self.calls.queue_log, reactor) if self.calls is not None else None
         self.house = self._make_house()
@@ -118,6 +120,8 @@ class Telephony:
             agent_of=self._endpoint_of,
             waiting=self._waiting,
             agents_here=self._agents_here,
+            agents_free=self._agents_free,
+            surge=self.surge.says,
             register=self._register,
             count=self._count,
         )
@@ -166,6 +170,19 @@ class Telephony:
         """Whether anybody could answer; while that is not known the queue decides."""
         return not self.view.fresh or any(member.on_duty for member in self.view.members)
 
+    def _agents_free(self) -> bool:
+        """Whether a call would ring somebody at once; while that is not known, it is taken to be so."""
+        return not self.view.fresh or self.view.free_agents > 0
+
+    def _prepare(self, lang: str, words: str) -> bool:
+        """Have an announcement's sound made before the first caller waits for it; whether it can be said."""
+        try:
+            self.voice.say("campaign", lang, text=words)
+        except ValueError as error:
+            log.warning("the announcement can't be said, so callers hear the short menu only: %s", error)
+            return False
+        return True
+
     def _register(self, call: str, stream: str) -> None:
         if self.calls is not None:
             self.calls.register(call, stream)
@@ -183,8 +200,13 @@ class Telephony:
 
     def streams_changed(self, streams: set[str]) -> None:
         """A commit touched these streams; call it after each."""
-        if self.sync is not None and any(stream.startswith(AGENT_STREAM) for stream in streams):
+        self.surge.streams_changed(streams)
+        if not any(stream.startswith(AGENT_STREAM) for stream in streams):
+            return
+        if self.sync is not None:
             self.sync.changed()
+        else:  # without AMI nobody else asks who is there
+            self._wanted().addErrback(lambda failure: log.error("the agents are not known: %s", failure.type))
 
     def _wanted(self) -> Deferred[Sequence[Wanted]]:
         def known(found: Sequence[Agent]) -> Sequence[Wanted]:
@@ -210,6 +232,7 @@ class Telephony:
     def start(self) -> None:
         """Begin to make prompts, and connect to Asterisk."""
         self._makers.start()
+        self.surge.start()
         if self.ami is not None and self.tail is not None:
             self.ami.start()
             self.tail.start()
@@ -218,6 +241,7 @@ class Telephony:
         """End all calls, so that the dialplan takes over, and the link."""
         if self.port is None:
             return succeed(None)
+        self.surge.stop()
         ending = [self.port.stopListening(), self.server.stop()]
         if self.sync is not None and self.calls is not None and self.ami is not None and self.tail is not None:
             self.tail.stop()

@@ -87,7 +87,8 @@ class House:
         agent_of: the endpoint of an agent who is logged in and not paused, or "".
         waiting: callers in the queue, and how long one of them waits in minutes; None when it is not known.
         agents_here: whether any agent is logged in.
-        surge: while ops have declared one, what callers are told first, perhaps ""; None at other times.
+        agents_free: whether a call would ring an agent at once.
+        surge: while ops have declared one, what callers are told first in a language, perhaps ""; None at other times.
         register: told whose call is whose, by call and stream, so that AMI's events find their caller.
         count: told of what went wrong: prompt_missing, prompt_late, prompt_failed, flow_failed, not_stored.
         on_said: told call, prompt and words of whatever a caller is told, also where there is no sound for it.
@@ -103,7 +104,8 @@ class House:
     agent_of: Callable[[str], str] = lambda _name: ""
     waiting: Callable[[], tuple[int, int | None]] = lambda: (0, None)
     agents_here: Callable[[], bool] = lambda: True
-    surge: Callable[[], str | None] = lambda: None
+    agents_free: Callable[[], bool] = lambda: True
+    surge: Callable[[str], str | None] = lambda _lang: None
     register: Callable[[str, str], None] = lambda _call, _stream: None
     count: Callable[[str], None] = lambda _what: None
     on_said: Callable[[str, str, str], None] = lambda _call, _name, _text: None
@@ -188,6 +190,18 @@ class Talk:
             return self.heard
         self.heard = self._stream(name, values, KEYS)
         return self.heard
+
+    def farewell(self) -> None:
+        """Take leave as fits the day."""
+        day = self.house.calendar.greeting(self.house.now())
+        self.say("farewell_new_year" if day == "new_year" else "farewell")
+
+    def file_of(self, name: str, /, **values: Any) -> str:
+        """The sound of a prompt that somebody else is to hear, without extension, or "" where it is not there in time."""
+        try:
+            return self._clip(name, values).path
+        except CommandLate:
+            return ""
 
     def _stream(self, name: str, values: Mapping[str, Any], keys: str) -> str:
         try:

@@ -14,10 +14,10 @@ AGENT_KEY, LANGUAGE_KEY, AGAIN_KEY, BACK_KEY = "0", "9", "*", "#"
 HOUSE_KEYS = frozenset({AGENT_KEY, LANGUAGE_KEY, AGAIN_KEY, BACK_KEY})
 KEYS = "0123456789*#"
 HOUSE_SAYS = (
-    *("greeting_morning", "greeting_afternoon", "greeting_evening", "greeting_new_year", "language_offer"),
-    *("language_changed", "no_input", "invalid", "trouble"),
+    *("greeting_morning", "greeting_afternoon", "greeting_evening", "greeting_new_year", "greeting_short", "language_offer"),
+    *("language_changed", "no_input", "invalid", "trouble", "farewell", "farewell_new_year"),
 )
-"""Prompts that may be said in any menu, or before the first."""
+"""Prompts that may be said in any menu, before the first, or after the last."""
 
 AGENT = "agent"
 """The flow that takes a caller to a person; every menu's 0 leads there."""

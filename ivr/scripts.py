@@ -126,7 +126,8 @@ class Scripts:
     def _greet(self, talk: Talk) -> None:
         house = self._house
         talk.call.answer()
-        talk.say(f"greeting_{house.calendar.greeting(house.now())}")
+        surge = house.surge(talk.lang) is not None
+        talk.say("greeting_short" if surge else f"greeting_{house.calendar.greeting(house.now())}")
         talk.say("language_offer")
 
     def _leave(self, talk: Talk, end: str) -> None:

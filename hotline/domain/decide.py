@@ -8,6 +8,7 @@ from typing import Any
 from hotline.domain import agents, call_back, calling, charging, delivery, ordering, surge, texting, uses
 from hotline.domain import call_commands as cc
 from hotline.domain import commands as cmd
+from hotline.domain.events import Cancelled, OfferWithdrawn
 from hotline.domain.step import Step
 
 
@@ -22,7 +23,9 @@ def _cancel_service(step: Step, command: cmd.CancelService) -> None:
     step.cause = command.id
     if command.code not in step.state.subscriptions:  # what he has can be cancelled, even if it is no longer sold
         step.desk.catalogue.service(command.code)
+    before = len(step.recorded)
     ordering.cancel(step, command.code, "", channel=command.channel, by=command.by)
+    step.result = any(isinstance(event, Cancelled | OfferWithdrawn) for _, event, _ in step.recorded[before:])
 
 
 _DECIDE: dict[type[cmd.Command], Callable[[Step, Any], None]] = {

@@ -1,6 +1,6 @@
 """Tables. Times are integer microseconds since 1970 UTC; `stream` is a subscriber's MSISDN.
 
-A call whose caller is not known has the stream "call:ID", an agent "agent:NAME".
+A call whose caller is not known has the stream "call:ID", an agent "agent:NAME", a surge "hotline".
 
 Everything that one decision touches lies in one stream, so a distributed PostgreSQL can spread all tables
 but `chain`, `link` and `lease` by the column `stream`.
@@ -96,4 +96,4 @@ lease = sa.Table(
     sa.Column("owner", sa.Text, nullable=False),
     sa.Column("until", sa.BigInteger, nullable=False),
 )
-"""Who owns what until when: processes, SMSC binds, slots of the clock."""
+"""Who owns what until when: processes, SMSC binds, slots of the clock, the retention of recordings."""

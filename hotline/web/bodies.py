@@ -27,6 +27,26 @@ class SettleBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     note: Annotated[str, msgspec.Meta(min_length=1, max_length=500, pattern=r"\S")]
 
 
+class CallBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Whose phone calls, or hangs up."""
+
+    msisdn: str
+
+
+class KeysBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Keys pressed on a phone in a call."""
+
+    msisdn: str
+    keys: Annotated[str, msgspec.Meta(pattern=r"^[0-9*#]{1,30}\Z")]
+
+
+class AgentBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """An agent of the demo who begins or ends his work."""
+
+    name: str
+    working: bool
+
+
 class TextBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """A text written on the demo's phone."""
 

@@ -70,6 +70,17 @@ class AgentView(msgspec.Struct, frozen=True):
     since: datetime | None
 
 
+class SurgeView(msgspec.Struct, frozen=True):
+    """Whether a surge is on: what callers hear first in each language, since when, until when (null: until ended), by whom."""
+
+    on: bool
+    zh: str = ""
+    en: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    by: str = ""
+
+
 class SubscriberView(msgspec.Struct, frozen=True):
     """All that is shown of one subscriber; lists are empty for a number that never wrote."""
 
@@ -224,6 +235,9 @@ class Queries(Protocol):
 
     def agents(self) -> Awaitable[Sequence[AgentView]]:
         """All agents who ever logged in, by name."""
+
+    def surge(self) -> Awaitable[SurgeView]:
+        """The surge that is on, if any."""
 
     def case(self, number: str) -> Awaitable[CaseFound | None]:
         """The case with that number, or None."""

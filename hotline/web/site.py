@@ -30,6 +30,7 @@ from hotline.web.reasons import SmscWords
 from hotline.web.rendering import Renderer
 from hotline.web.staff import StaffTexts
 from hotline.web.stream import Streams, Timer
+from hotline.web.surge import SurgeMode
 from hotline.web.telling import Teller, status_number
 from hotline.web.uses import Uses
 
@@ -78,7 +79,7 @@ class Web:
             queries=queries,
             commands=commands,
             readiness=readiness,
-            phone=Phone(demo, catalogue, renderer) if demo is not None else None,
+            phone=Phone(demo, catalogue, renderer, queries, commands) if demo is not None else None,
             catalogue=catalogue,
             renderer=renderer,
             teller=teller,
@@ -89,6 +90,7 @@ class Web:
         health = Health(queries, readiness, metrics_registry)
         described = Endpoint("GET", "/api/openapi.json", "openapi", "This description", self._describe, returns=Any, open=True)
         reported = (*Uses(commands, tokens).endpoints(), *Agents(queries, commands, tokens).endpoints())
+        reported += tuple(SurgeMode(queries, commands, tokens).endpoints())
         self.endpoints: Sequence[Endpoint] = (*health.endpoints(), *api.endpoints(), *reported, described)
         self._document = document(self.endpoints, _version())
         self.app = self._route()

@@ -174,7 +174,7 @@ class Teller:
         if isinstance(value, dict) and "type" in value:
             said = self._texts.word(lang, field, value["type"])
             return f"{said} {self._service(value['code'], lang)}" if value.get("code") else said
-        if isinstance(value, str) and field in ("due", "valid_until", "queued_at"):
+        if isinstance(value, str) and field in ("due", "valid_until", "queued_at", "until"):
             return self.when(datetime.fromisoformat(value))
         if isinstance(value, str) and field == "reason":
             return self.reason(value, lang)

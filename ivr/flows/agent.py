@@ -13,7 +13,10 @@ OWNER = "owner"
 MENU = Menu(
     name=AGENT,
     leads=(QUEUE, "closed"),
-    says=("agent", "agent_owner", "queue_position", "queue_wait", "recording"),
+    says=(
+        *("agent", "agent_owner", "queue_busy", "queue_next", "queue_position", "queue_wait", "recording"),
+        *("agent_caller", "agent_caller_hidden"),
+    ),
     visits=10,
 )
 
@@ -35,20 +38,50 @@ def visit(talk: Talk) -> str:
     return QUEUE
 
 
-def connect(talk: Talk, waiting: int, minutes: int | None) -> None:
-    """Say that an agent comes, after so many callers and minutes, and tell the dialplan whom to ring first."""
+def connect(talk: Talk, waiting: int, minutes: int | None, says: str = "agent", whispers: str = "agent_caller") -> None:
+    """Say that an agent comes, after so many callers and minutes, and tell the dialplan whom to ring first.
+
+    `says` is what the caller hears where somebody is free, `whispers` what the agent is told of a number.
+    """
     settings, owner = talk.house.settings.queue, _owner_endpoint(talk)
     if owner:
         talk.call.set_variable("SHOUWEN_OWNER", owner)
         talk.call.set_variable("SHOUWEN_OWNER_RING", str(settings.owner_ring_s))
-    talk.play("agent_owner" if owner else "agent")
-    if not owner and waiting:
-        talk.play("queue_position", count=waiting)
-        if minutes:
-            talk.play("queue_wait", minutes=minutes)
+    _introduce(talk, whispers)
+    busy = waiting > 0 or not talk.house.agents_free()
+    talk.play("agent_owner" if owner else "queue_busy" if busy else says)
+    if busy and not owner:
+        _say_place(talk, waiting, minutes)
     if settings.record:
         talk.play("recording")
     talk.goes_to = OWNER if owner else QUEUE
+
+
+def _say_place(talk: Talk, waiting: int, minutes: int | None) -> None:
+    if waiting:
+        talk.play("queue_position", count=waiting)
+    else:
+        talk.play("queue_next")
+    if minutes:
+        talk.play("queue_wait", minutes=minutes)
+
+
+def _introduce(talk: Talk, whispers: str) -> None:
+    """Have the agent's phone show the caller's case, and his number where he has proved one; and have it said, if that is set."""
+    case, number = talk.caller.case if talk.caller is not None else None, national(talk)
+    if case is not None:
+        talk.call.set_variable("CALLERID(name)", f"案件 {case.number}")
+    if number and not talk.shown:
+        talk.call.set_variable("CALLERID(num)", number)
+        talk.call.set_variable("CALLERID(pres)", "allowed")
+    if talk.house.settings.queue.announce_caller:
+        path = talk.file_of(whispers, digits=number) if number else talk.file_of("agent_caller_hidden")
+        talk.call.set_variable("SHOUWEN_WHISPER", path)
+
+
+def national(talk: Talk) -> str:
+    """The caller's number as people here write it, or "" while it is not known."""
+    return "" if talk.hidden else talk.stream.removeprefix(talk.house.settings.ivr.country)
 
 
 def _owner_endpoint(talk: Talk) -> str:

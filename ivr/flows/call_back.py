@@ -17,7 +17,7 @@ MENU = Menu(
     again="call_back_hello_again",
     keys={"1": (QUEUE,), "2": (HANG_UP,)},
     leads=(HANG_UP,),
-    says=("call_back_dropped", *agent.MENU.says),
+    says=("call_back_dropped", "agent_next", "agent_call_back", *agent.MENU.says),
     back="call_back",
     visits=3,
 )
@@ -38,7 +38,7 @@ def visit(talk: Talk) -> str:
         return HANG_UP
     talk.step("asked_agent")
     talk.heard = ""
-    agent.connect(talk, 0, None)  # nobody is before him
+    agent.connect(talk, 0, None, "agent_next", "agent_call_back")  # nobody is before him
     return QUEUE
 
 

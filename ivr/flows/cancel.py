@@ -16,7 +16,7 @@ MENU = Menu(
     again="cancel_confirm_again",
     keys={"1": ("my_services",), "2": ("my_services",)},
     leads=("my_services", AGENT),
-    says=("cancelled", "cancel_kept", "cancel_later"),
+    says=("cancelled", "cancel_gone", "cancel_kept", "cancel_later"),
     back="my_services",
     visits=50,
 )
@@ -31,13 +31,12 @@ def visit(talk: Talk) -> str:
     name = {"name": words["name"]}
     if talk.choose(MENU, **words) == "1":
         try:
-            talk.do(CancelService(stream=talk.stream, id=talk.next_id(), code=service.code, channel="voice"))
+            ended = talk.do(CancelService(stream=talk.stream, id=talk.next_id(), code=service.code, channel="voice"))
         except NotStored:
             talk.say("cancel_later", **name)
             return AGENT
         talk.caller = talk.known().without(service.code)
-        talk.step("cancelled", service.code)
-        talk.say("cancelled", **name)
+        talk.say("cancel_gone" if ended is False else "cancelled", **name)
     else:
         talk.say("cancel_kept", **name)
     del talk.unread[0]

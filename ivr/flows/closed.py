@@ -1,6 +1,6 @@
 """No agent now, or the queue is full: 1 asks to be called back, 2 leaves a message, and 0 asks again whether an agent is there.
 
-With the ledger down neither can be kept; the caller hears that there is trouble and may wait in the queue.
+With the ledger down neither can be kept; the caller hears so, and is asked again.
 """
 
 from __future__ import annotations
@@ -8,14 +8,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from hotline.domain.call_commands import AskCallBack
-from ivr.dialogue import Talk
+from ivr.dialogue import NotStored, Talk
 from ivr.menu import HANG_UP, Flow, Menu
 
 MENU = Menu(
     name="closed",
     prompt="outside",
     again="outside_again",
-    keys={"1": (HANG_UP, "identify"), "2": ("complaint_spoken",)},
+    keys={"1": (HANG_UP, "identify", "closed"), "2": ("complaint_spoken",)},
     leads=("identify", HANG_UP),
     says=(
         "outside_message",
@@ -25,7 +25,7 @@ MENU = Menu(
         "queue_no_agents",
         "call_back_taken",
         "call_back_already",
-        "farewell",
+        "call_back_not",
     ),
     visits=3,
 )
@@ -34,7 +34,7 @@ MENU = Menu(
 def visit(talk: Talk) -> str:
     """Offer what can be done without an agent."""
     if talk.visits[MENU.name] == MENU.visits:
-        talk.say("farewell")
+        talk.farewell()
         return HANG_UP
     _say_why(talk)
     menu = MENU
@@ -43,7 +43,7 @@ def visit(talk: Talk) -> str:
     key = talk.choose(menu)
     if talk.hidden:
         return "identify"
-    return call_back(talk) if key == "1" else MENU.keys["2"][0]
+    return call_back(talk, MENU.name) if key == "1" else MENU.keys["2"][0]
 
 
 def _say_why(talk: Talk) -> None:
@@ -57,8 +57,8 @@ def _say_why(talk: Talk) -> None:
         talk.say("outside_days", hours=hours.agents)
 
 
-def call_back(talk: Talk) -> str:
-    """Note the wish to be called back; one is kept for each caller."""
+def call_back(talk: Talk, otherwise: str) -> str:
+    """Note the wish to be called back; one is kept for each caller. Where none can be, the caller goes to `otherwise`."""
     asked = AskCallBack(
         stream=talk.stream,
         id=talk.next_id(),
@@ -66,8 +66,13 @@ def call_back(talk: Talk) -> str:
         number=talk.stream,
         queued_at=talk.entered_queue or talk.house.now(),
     )
-    talk.say("call_back_already" if talk.do(asked) == "already" else "call_back_taken")
-    talk.say("farewell")
+    try:
+        answer = talk.do(asked)
+    except NotStored:
+        talk.say("call_back_not")
+        return otherwise
+    talk.say("call_back_already" if answer == "already" else "call_back_taken")
+    talk.farewell()
     return HANG_UP
 
 

@@ -27,8 +27,8 @@ SPOKEN = Menu(
     name="complaint_spoken",
     leads=("complaint_spoken", "main", AGENT, HANG_UP),
     says=(
-        *("complaint_speak", "complaint_too_short", "complaint_thanks", "complaint_not_heard"),
-        *("message_speak", "message_too_short", "message_thanks", "farewell"),
+        *("complaint_speak", "complaint_too_short", "complaint_thanks", "complaint_joined", "complaint_not_heard"),
+        *("message_speak", "message_too_short", "message_thanks"),
     ),
     visits=5,
 )
@@ -58,10 +58,12 @@ def speak(talk: Talk) -> str:
 
 
 def _thank(talk: Talk, what: str, number: str) -> str:
-    talk.say(f"{what}_thanks", code=number)
+    case = talk.caller.case if talk.caller is not None else None
+    joined = what == MENU.name and case is not None and case.number == number  # too many in an hour share one case
+    talk.say("complaint_joined" if joined else f"{what}_thanks", code=number)
     if what == MENU.name:
         return "main"
-    talk.say("farewell")
+    talk.farewell()
     return HANG_UP
 
 

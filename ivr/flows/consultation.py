@@ -28,7 +28,6 @@ def visit(talk: Talk) -> str:
     again = talk.visits[MENU.name] > 1
     menu = replace(MENU, prompt=MENU.again if again else MENU.prompt, keys={key: MENU.keys[key] for key in topics})
     key = talk.choose(menu, topics=tuple(topics.values()))
-    talk.step("topic", key)
     talk.say("topic", text=topics[key].text)
     return MENU.name
 

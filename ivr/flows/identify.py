@@ -17,22 +17,28 @@ MENU = Menu(
     name="identify",
     prompt="number_ask",
     again="number_ask_again",
-    leads=("main", AGENT),
-    says=("number_wrong", "code_ask", "code_ask_again", "code_wrong", "proved", "proof_failed", "proof_later"),
+    leads=("main", "identify", AGENT),
+    says=("number_wrong", "number_heard", "code_ask", "code_ask_again", "code_wrong", "proved", "proof_failed", "proof_later"),
     visits=3,
 )
 
 
 def visit(talk: Talk) -> str:
     """Ask for the number, send the code, ask for the code."""
-    number = _ask_number(talk)
+    keyed, number = _ask_number(talk)
     try:
         talk.do(SendCode(stream=number, id=talk.next_id(), call=talk.call.id, code=talk.house.code()))
     except (NotStored, NotProved, TooManyCodes):
         talk.say("proof_later")
         return AGENT
+    talk.say("number_heard", digits=keyed)
     for attempt in range(talk.house.settings.ivr.proof_tries):
-        entered = talk.digits("code_ask_again" if attempt else "code_ask", CODE_DIGITS)
+        try:
+            entered = talk.digits("code_ask_again" if attempt else "code_ask", CODE_DIGITS)
+        except Diverted as diverted:
+            if diverted.why == "back":  # the number was a wrong one
+                return MENU.name
+            raise
         if talk.do(ProveCaller(stream=number, id=talk.next_id(), call=talk.call.id, entered=entered)):
             talk.became(number)
             talk.say("proved")
@@ -42,12 +48,13 @@ def visit(talk: Talk) -> str:
     return AGENT
 
 
-def _ask_number(talk: Talk) -> Msisdn:
+def _ask_number(talk: Talk) -> tuple[str, Msisdn]:
+    """The number as it was keyed, and in international form."""
     prompt = MENU.prompt
     for _ in range(talk.house.settings.ivr.attempts):
         keyed = talk.digits(prompt, NUMBER_DIGITS)
         try:
-            return msisdn(keyed, talk.house.settings.ivr.country)
+            return keyed, msisdn(keyed, talk.house.settings.ivr.country)
         except BadMsisdn:
             talk.say("number_wrong")
             prompt = MENU.again

@@ -22,7 +22,7 @@ MENU = Menu(
 def visit(talk: Talk) -> str:
     """Say the menu and go where the key leads; in a surge ops' own announcement comes first, once, and the menu is short."""
     talk.unread = None
-    surge = talk.house.surge()
+    surge = talk.house.surge(talk.lang)
     if surge is None:
         return MENU.keys[talk.choose(MENU)][0]
     if talk.menus == 1 and surge:

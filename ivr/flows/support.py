@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from ivr.dialogue import Talk
 from ivr.menu import AGENT, Flow, Menu
 
@@ -10,7 +12,7 @@ MENU = Menu(
     prompt="support",
     again="support_again",
     keys={"1": ("support",), "2": ("support",), "3": (AGENT,)},
-    says=("support_sms", "support_download"),
+    says=("support_sms", "support_download", "support_after"),
     visits=5,
 )
 
@@ -19,7 +21,7 @@ HINTS = {"1": "support_sms", "2": "support_download"}
 
 def visit(talk: Talk) -> str:
     """Give the hint asked for and come back here; 3 calls an agent."""
-    key = talk.choose(MENU)
+    key = talk.choose(MENU if talk.visits[MENU.name] == 1 else replace(MENU, prompt="support_after"))
     if key in HINTS:
         talk.say(HINTS[key])
     return MENU.keys[key][0]

@@ -14,7 +14,7 @@ MENU = Menu(
     prompt="survey",
     again="survey_again",
     keys=dict.fromkeys("12345", (HANG_UP,)),
-    says=("survey_thanks", "farewell"),
+    says=("survey_thanks",),
     back="main",
 )
 
@@ -26,14 +26,14 @@ def visit(talk: Talk) -> str:
     except Diverted as diverted:
         if diverted.why in ("asked", "back"):
             raise
-        talk.say("farewell")
+        talk.farewell()
         return HANG_UP
     try:
         talk.do(RateCall(stream=talk.stream, id=talk.next_id(), call=talk.call.id, score=int(key), by="voice"))
     except NotStored:
         talk.step("trouble", "mark not stored")
     talk.say("survey_thanks")
-    talk.say("farewell")
+    talk.farewell()
     return HANG_UP
 
 

@@ -15,9 +15,9 @@ MENU = Menu(
     name="waiting",
     prompt="queue_offer",
     again="queue_offer",
-    keys={"1": (HANG_UP, "identify"), "2": ("complaint_spoken", "identify")},
+    keys={"1": (HANG_UP, "identify", QUEUE), "2": ("complaint_spoken", "identify")},
     leads=(QUEUE,),
-    says=("queue_offer_message", "call_back_taken", "call_back_already", "farewell"),
+    says=("queue_offer_message", "call_back_taken", "call_back_already", "call_back_not"),
     back=QUEUE,
     visits=3,
 )
@@ -34,7 +34,7 @@ def visit(talk: Talk) -> str:
         return QUEUE
     if talk.hidden:
         return "identify"
-    return call_back(talk) if key == "1" else MENU.keys["2"][0]
+    return call_back(talk, QUEUE) if key == "1" else MENU.keys["2"][0]
 
 
 FLOW = Flow(MENU, visit)

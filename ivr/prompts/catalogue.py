@@ -18,18 +18,17 @@ _FIELDS: dict[str, frozenset[str]] = {
         (
             "",
             "greeting_morning greeting_afternoon greeting_evening greeting_new_year greeting_short language_offer "
-            "language_changed main main_again main_surge invalid no_input services_none services_end consult_none topic_after "
-            "topic_after_again complaint complaint_again complaint_speak complaint_too_short complaint_not_heard support "
+            "language_changed main main_again main_surge invalid no_input services_none services_end consult_none "
+            "complaint complaint_again complaint_speak complaint_too_short complaint_not_heard support "
             "support_again support_sms support_download support_after agent agent_owner agent_next recording queue_busy "
             "queue_next queue_offer queue_offer_message queue_full queue_no_agents outside outside_again outside_message "
             "message_speak message_too_short call_back_taken call_back_already call_back_not call_back_hello "
             "call_back_hello_again call_back_dropped agent_caller_hidden survey survey_again survey_thanks number_ask "
-            "number_ask_again number_wrong number_heard_again code_ask code_ask_again code_wrong proved proof_failed "
-            "proof_later wait trouble safe farewell farewell_new_year price_free",
+            "number_ask_again number_wrong code_ask code_ask_again code_wrong proved proof_failed "
+            "proof_later trouble safe farewell farewell_new_year price_free",
         ),
         ("name price", "service service_again service_last service_last_again cancel_confirm"),
         ("name", "cancel_confirm_again cancelled cancel_kept cancel_gone cancel_later"),
-        ("date name", "service_since"),
         ("topics", "consult consult_again"),
         ("title key", "consult_item"),
         ("text", "campaign topic"),
@@ -52,7 +51,6 @@ OPTIONAL: dict[str, frozenset[str]] = {
     "message_thanks": frozenset({"code"}),
     "outside_hours": frozenset({"hours"}),
     "outside_days": frozenset({"hours"}),
-    "service_since": frozenset({"name"}),
 }
 """Placeholders that a prompt may do without; the others are what the caller must be told."""
 PARTS = frozenset({"consult_item", "price_monthly", "price_per_use", "price_free"})

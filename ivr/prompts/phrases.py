@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from datetime import date, datetime, time
+from datetime import date, time
 from enum import Enum
 from typing import Any
 
@@ -42,7 +42,7 @@ def sentence(catalogue: Catalogue, name: str, lang: str, values: dict[str, Any])
     """The prompt `name` in `lang` with its values as words.
 
     Args:
-        values: by placeholder: `count`, `minutes` int; `price` fen, or (fen, "monthly" | "per_use" | "free"); `date` a date;
+        values: by placeholder: `count`, `minutes` int; `price` fen, or (fen, "monthly" | "per_use" | "free");
             `hours` "HH:MM-HH:MM"; `digits` a number to dial; `code` digits and letters; `name`, `title`, `text` a str, or what
             has `.of(lang)`, or (Chinese, English); `topics` what has `key` and `title`; `key` a key of the phone.
     Raises: KeyError when a value is missing; Unspeakable; ValueError for a value that is none.
@@ -105,10 +105,6 @@ def _spelt(lang: str, text: str, dialled: bool) -> str:
     return " ".join(re.findall(r"[A-Za-z]|[^A-Za-z]+", said)) if lang == "zh" else str(said)
 
 
-def _date(lang: str, value: date) -> str:
-    return str(_NUMBERS[lang].day(value.date() if isinstance(value, datetime) else value))
-
-
 def _hours(lang: str, value: str | tuple[time, time]) -> str:
     parts = value.split("-") if isinstance(value, str) else [f"{each:%H:%M}" for each in value]
     start, end = (_NUMBERS[lang].clock(int(part[:2]), int(part[3:5]), sharp="") for part in parts)
@@ -118,7 +114,6 @@ def _hours(lang: str, value: str | tuple[time, time]) -> str:
 _READERS: dict[str, Callable[[str, Any], str]] = {
     "count": lambda lang, value: str(_NUMBERS[lang].number(int(value), measure=True)),
     "minutes": lambda lang, value: str(_NUMBERS[lang].minutes(int(value))),
-    "date": _date,
     "hours": _hours,
     "digits": _digits,
     "code": _code,

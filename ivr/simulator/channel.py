@@ -16,6 +16,8 @@ from typing import Any, NamedTuple, Protocol
 
 KEY, TIME, GONE = "key", "time", "gone"
 """How a wait ends."""
+TAKEN = "taken"
+"""Name of a key that ends what goes on."""
 BUFFER_MAX = 200
 """Keys that are kept; people key no more than that ahead."""
 Over = Callable[[str, str, float], None]
@@ -38,7 +40,7 @@ class Happened(NamedTuple):
     Attributes:
         kind: state, playing, key, recording, ended.
         what: the state; the sound's path; the key; the recording's path; why the call ended.
-        name: of the prompt, where it is known.
+        name: of the prompt, where it is known; of a key, TAKEN when it ends what goes on; of a state, who or why.
     """
 
     kind: str
@@ -88,8 +90,8 @@ class Channel:
         for key in keys:
             if self.hung_up:
                 return
-            self.on_event(Happened("key", key))
             wait = self._wait
+            self.on_event(Happened("key", key, TAKEN if wait is not None and key in wait.keys else ""))
             if wait is None:
                 self._buffer.append(key)
             elif key in wait.keys:

@@ -335,7 +335,7 @@ def test_a_scripted_caller(server: Server, asterisk: Simulator) -> None:
     assert server.ask("WAIT FOR DIGIT 1000") == "200 result=50"
     assert server.ask('STREAM FILE /p/zh/main "12"') == "200 result=-1 endpos=0"
     assert call.heard == ["main", "main", "main"]
-    assert Happened("key", "1") in call.events
+    assert Happened("key", "1", "taken") in call.events
 
 
 def test_he_thinks_before_he_acts(server: Server, asterisk: Simulator) -> None:

@@ -208,8 +208,9 @@ def _settings(hotline: Hotline, **changes: Any) -> Any:
 
 
 def test_support(hotline: Hotline) -> None:
-    call = hotline.dial("main:4 support:1 support:2 support:3")
-    assert menu_prompts(call)[:7] == ["main", "support", "support_sms", "support", "support_download", "support", "agent"]
+    call = hotline.dial("main:4 support:1 support_after:2 support_after:3")
+    wanted = ["main", "support", "support_sms", "support_after", "support_download", "support_after", "agent"]
+    assert menu_prompts(call)[:7] == wanted
     assert call.states[1] == "queue"
 
 
@@ -638,7 +639,7 @@ def _row(hotline: Hotline, events: Any) -> str:
 
 def test_called_back_and_still_wants_an_agent(hotline: Hotline, events: Any) -> None:
     call = called_back(hotline, events, "call_back_hello:1 survey:5")
-    assert call.heard[:2] == ["call_back_hello", "agent"]
+    assert call.heard[:2] == ["call_back_hello", "agent_next"]
     assert call.states == ["dialogue", "queue", "agent", "survey", "hung_up"]
     assert hotline.trouble == {}
 
@@ -657,9 +658,9 @@ def test_called_back_and_a_machine_answers(hotline: Hotline, events: Any) -> Non
 
 
 def test_a_surge(hotline: Hotline) -> None:
-    hotline.house.surge = lambda: "今天系统升级"
+    hotline.house.surge = {"zh": "今天系统升级", "en": ""}.__getitem__
     call = hotline.dial("main_surge:x")
-    assert menu_prompts(call) == ["campaign", "main_surge"]
+    assert call.heard == ["greeting_short", "language_offer", "campaign", "main_surge"]
 
 
 # -- hanging up

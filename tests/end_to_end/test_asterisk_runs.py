@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from ivr.asterisk import config
+from ivr.simulator.channel import write_silence
 from tests.kit.agi_server import AgiCall, AgiServer
 from tests.kit.asterisk import CACHE, NUMBER, Asterisk, free_port
 from tests.kit.service import eventually
@@ -267,6 +268,38 @@ def test_what_is_said_to_an_agent_is_recorded_and_nothing_else(pbx: Asterisk, tm
         assert caller.wait(20).ok
     pbx.await_idle()
     eventually(lambda: set(pbx.recordings()) - set(before) == {made}, 5, pbx.recordings)
+
+
+@pytest.mark.parametrize("way", ["owner", "queue"])
+def test_the_agent_sees_and_hears_who_rings(pbx: Asterisk, tmp_path: Path, way: str) -> None:
+    """Before the two are connected; and without the sound nothing is said."""
+    if way == "queue":
+        pbx.login("agent1")
+    for whisper in (tmp_path / way, tmp_path / "nothing", None):
+        if whisper == tmp_path / way:
+            write_silence(str(whisper), 0.5)
+
+        def hotline(call: AgiCall, whisper: Path | None = whisper) -> None:
+            call.send(WATCH_OFF)
+            call.send('SET VARIABLE CALLERID(name) "案件 000123"')
+            if whisper is not None:
+                call.send(f'SET VARIABLE SHOUWEN_WHISPER "{whisper}"')
+            call.send('SET VARIABLE SHOUWEN_OWNER "PJSIP/agent1"')
+            call.send(f"SET VARIABLE SHOUWEN_NEXT {way}")
+
+        with (
+            AgiServer(pbx.agi.port, hotline=hotline) as server,
+            Agent(pbx, "agent1", talk_ms=1500) as agent,
+            Caller(pbx) as caller,
+        ):
+            assert caller.wait(20).ok
+            assert "survey" in server.scripts(), "they have spoken"
+            assert 'From: "案件 000123" <sip:' in agent.result().raw
+        pbx.await_idle()
+    steps = (pbx.folder / "run/log/steps").read_text("utf-8", "replace")
+    played = [line for line in steps.splitlines() if f"Playing '{tmp_path}" in line]
+    assert len(played) == 1, played
+    assert "PJSIP/agent1-" in played[0], "the agent hears it, the caller does not"
 
 
 def test_a_key_in_the_queue_and_back_to_the_place(pbx: Asterisk) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from tests.kit.demo import CACHE
 from tests.kit.shell import http, initialised, program, run, simulated_smsc, until, upgraded
 
 HANDSET = "8613800000001"
@@ -175,7 +176,7 @@ def test_a_port_that_is_taken(tmp_path: Path) -> None:
         assert f"can't listen on {at}" in said
         assert "set [web] listen to a free address" in said
         assert f"FAIL web: can't listen on {at}" in run("check", "--config", config).stdout
-        assert f"can't listen on {at}" in refused("demo", "--web", at)
+        assert f"can't listen on {at}" in refused("demo", "--web", at, "--cache", tmp_path)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="no folder is closed to root")
@@ -216,7 +217,7 @@ def test_simulated_billing_as_a_program() -> None:
 
 
 def test_the_demo_starts_and_ends() -> None:
-    with program("demo", "--web", "127.0.0.1:0") as demo:
+    with program("demo", "--web", "127.0.0.1:0", "--cache", CACHE) as demo:
         assert demo.first.startswith("Shouwen's demo is running: open http://127.0.0.1:")
         status, seconds, _ = demo.end()
     assert (status, seconds < 5) == (0, True)

@@ -1,4 +1,4 @@
-"""The demo's page in a browser: what was texted, answered, and why."""
+"""The demo's page in a browser: what was texted, called, answered, and why."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.kit.service import ROOT, _ready, eventually
+from tests.kit.chromium import Chromium
+from tests.kit.demo import Demo
+from tests.kit.service import eventually
 
 ANN = "8613800000001"
 FLAGS = (
@@ -37,17 +38,8 @@ def chromium() -> str:
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """A demo; gives the address of its page."""
     folder = tmp_path_factory.mktemp("demo")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hotline.cli", "demo", "--web", "127.0.0.1:0"], cwd=ROOT, stdout=subprocess.PIPE, text=True,
-        env=os.environ | {"TMPDIR": str(folder)},
-    )  # fmt: skip
-    try:
-        found = re.search(r"http://[^\s;]+", _ready(process, 20.0, str))
-        assert found
-        yield found[0].rstrip("/")
-    finally:
-        process.terminate()
-        process.communicate(timeout=15)
+    with Demo(folder) as demo:
+        yield demo.page
 
 
 def text(page: str, words: str) -> None:
@@ -94,3 +86,113 @@ def test_the_phone_and_the_timeline(chromium: str, page: str, tmp_path: Path) ->
         assert timeline.count("DZ 10") >= 1
     browse(chromium, tmp_path, f"--screenshot={tmp_path / 'page.png'}", "--window-size=1400,900", f"{page}/?msisdn={ANN}")
     assert (tmp_path / "page.png").stat().st_size > 50_000
+
+
+def order(browser: Chromium) -> None:
+    """Order a service by the buttons under the thread."""
+    for words, bubbles in (("DZ 10", 1), ("Y", 2)):
+        browser.click(f'[data-text="{words}"]')
+        browser.until(f"document.querySelectorAll('.bubble.mt').length === {bubbles}")
+
+
+def said(browser: Chromium, words: str) -> None:
+    """Wait until the call's transcript holds these words."""
+    browser.until(f"document.getElementById('spoken').innerText.includes({json.dumps(words)})")
+
+
+@pytest.mark.parametrize(
+    ("lang", "number", "offer", "sure", "cancelled", "menu"),
+    [
+        ("zh", "8613800000021", "退订请按一", "对吗", "已经退订", "进入菜单"),
+        ("en", "8613800000022", "To cancel it, press one", "Is that right", "cancelled", "Menu:"),
+    ],
+    ids=["zh", "en"],
+)
+def test_a_call_cancels_by_three_keys(
+    chromium: str, page: str, tmp_path: Path, lang: str, number: str, offer: str, sure: str, cancelled: str, menu: str
+) -> None:
+    with Chromium(chromium, tmp_path) as browser:
+        browser.open(f"{page}/?msisdn={number}&lang={lang}")
+        order(browser)
+        browser.click("[data-view-of=calls]")
+        browser.click("#dial")
+        browser.until("document.querySelector('.state-dialogue')")
+        browser.until("document.querySelector('.said')")
+        if lang == "en":
+            browser.key("9")
+            said(browser, "For an agent, press zero")
+        browser.click('[data-key="1"]')
+        said(browser, offer)
+        browser.key("1")  # on the keyboard
+        browser.until(f"document.getElementById('spoken').lastElementChild.innerText.includes({json.dumps(sure)})")
+        browser.key("1")
+        said(browser, cancelled)
+        browser.until("document.querySelectorAll('.bubble.mt').length === 3")
+        browser.until("document.getElementById('timeline').innerText.includes('Cancelled')")
+        timeline = browser.words("#timeline")
+        assert menu in timeline
+        assert timeline.index("CallStarted") < timeline.index("MenuEntered") < timeline.index("Cancelled")
+        assert [status for path, status in browser.asked if path.startswith("/live/sound")].count(200) >= 3
+        browser.picture(tmp_path / "call.png")
+        browser.click("#hang-up")
+        browser.until("document.querySelector('.state-ended')")
+        browser.click("[data-view-of=texts]")
+        assert "TD 10" in browser.words("#thread") or "10198" in browser.words("#thread")
+        browser.until("document.getElementById('timeline').innerText.includes('Left')")
+        assert browser.errors == []
+
+
+def test_a_call_reaches_an_agent_and_gives_a_mark(chromium: str, page: str, tmp_path: Path) -> None:
+    with Chromium(chromium, tmp_path) as browser:
+        browser.open(f"{page}/?msisdn=8613800000023&lang=en")
+        browser.click("[data-view-of=calls]")
+        browser.click("#dial")
+        browser.until("document.querySelector('.said')")
+        browser.key("0")
+        browser.until("document.querySelector('.state-queue')", 20)
+        browser.until("document.querySelector('.state-agent')", 20)
+        assert "100" in browser.words("#call-head")
+        browser.until("document.querySelector('.state-survey')", 30)
+        browser.until("document.getElementById('spoken').lastElementChild.className.includes('said')")
+        browser.key("5")
+        browser.until("document.querySelector('.state-ended')", 20)
+        browser.until("document.getElementById('timeline').innerText.includes('CallRated')")
+        for kind in ("AskedForAgent", "Queued", "Connected", "Talked", "Left"):
+            assert kind in browser.words("#timeline")
+        assert browser.errors == []
+
+
+def test_a_complaint_is_recorded(chromium: str, page: str, tmp_path: Path) -> None:
+    with Chromium(chromium, tmp_path) as browser:
+        browser.open(f"{page}/?msisdn=8613800000024&lang=en")
+        browser.click("[data-view-of=calls]")
+        browser.click("#dial")
+        browser.until("document.querySelector('.said')")
+        browser.key("3")
+        browser.until("document.querySelectorAll('.said').length === 2")
+        browser.key("1")
+        browser.until("document.querySelector('.state-recording')", 20)
+        browser.do("new Promise((done) => setTimeout(done, 1500))")
+        browser.key("#")
+        browser.until("document.getElementById('timeline').innerText.includes('CaseOpened')")
+        browser.click("#hang-up")
+        browser.until("document.querySelector('.state-ended')")
+        assert browser.errors == []
+
+
+def test_the_owner_of_a_case_is_asked_first(chromium: str, page: str, tmp_path: Path) -> None:
+    with Chromium(chromium, tmp_path) as browser:
+        browser.open(f"{page}/?msisdn=8613800000025&lang=en")
+        browser.do("document.querySelector('#composer input').value = 'TS no signal'")
+        browser.click("#composer button")
+        browser.until("document.getElementById('timeline').innerText.includes('CaseOpened')")
+        browser.click("[data-view-of=calls]")
+        for states in (".state-queue", ".state-agent_rings"):
+            browser.click("#dial")
+            browser.until("document.querySelector('.state-dialogue') && document.querySelector('.said')")
+            browser.key("0")
+            browser.until(f"document.querySelector({json.dumps(states)})", 20)
+            browser.until("document.querySelector('.state-agent')", 20)
+            browser.click("#hang-up")
+            browser.until("document.querySelector('.state-ended')")
+        assert browser.errors == []

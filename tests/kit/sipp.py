@@ -75,13 +75,15 @@ class Result:
 class Playing:
     """A sipp that plays a scenario; `with` ends it."""
 
-    def __init__(self, scenario: str, target: str, port: int, *options: str) -> None:
-        """Start it on a UDP port of 127.0.0.1."""
+    def __init__(self, scenario: str, target: str, port: int, *options: str, traced: bool = True, fields: str = "") -> None:
+        """Start it on a UDP port of 127.0.0.1; `traced`: it keeps all messages; `fields`: sipp's file of fields, if not empty."""
         self.folder, self.port = Path(mkdtemp(prefix="sipp-")), port
         (self.folder / "scenario.xml").write_text(scenario, "utf-8")
+        (self.folder / "fields.csv").write_text(fields, "utf-8")
         command = [
             str(program()), target, "-sf", "scenario.xml", "-i", "127.0.0.1", "-p", str(port), "-nostdin",
-            "-trace_msg", "-message_file", "messages", "-trace_err", "-error_file", "errors", "-cid_str", "%u-%p@%s", *options,
+            *(("-trace_msg", "-message_file", "messages") if traced else ()), *(("-inf", "fields.csv") if fields else ()),
+            "-trace_err", "-error_file", "errors", "-cid_str", "%u-%p@%s", *options,
         ]  # fmt: skip
         with (self.folder / "screen").open("wb") as screen:
             self.process = subprocess.Popen(command, cwd=self.folder, stdout=screen, stderr=subprocess.STDOUT, env=_environ())
@@ -133,6 +135,7 @@ class Caller(Playing):
         calls: int = 1,
         rate: int = 10,
         at_once: int = 1000,
+        callers: Sequence[str] = (),
     ) -> None:
         """Ring.
 
@@ -143,15 +146,27 @@ class Caller(Playing):
             caller: his number; `hidden`: it is withheld.
             sound: what he says from the answer on: A-law, 8 kHz, without header.
             calls, rate, at_once: for load: so many, so many new ones a second, so many at the same time at most.
+            callers: their numbers, in turn, instead of `caller`; no messages are kept then, but figures, see `figures`.
         """
+        caller = "[field0]" if callers else caller
         steps = [_filled("key.part", WAIT=wait, LABEL=label, KEY=key) for label, (wait, key) in enumerate(keys, 1)]
         last, wait = ("stay.part", stay_ms) if hang_up_ms is None else ("hang_up.part", hang_up_ms)
         steps.append(_filled(last, WAIT=max(1, wait), LABEL=len(keys) + 1))
         origin = '"Anonymous" <sip:anonymous@anonymous.invalid>' if hidden else f"<sip:{caller}@127.0.0.1>"
         headers = f"P-Asserted-Identity: <sip:{caller}@127.0.0.1>\nPrivacy: id\n" if hidden else ""
         scenario = _filled("call.xml", STEPS="".join(steps), FROM=origin, HEADERS=headers, **_media(sound))
-        load = ("-m", str(calls), "-r", str(rate), "-l", str(at_once))
-        super().__init__(scenario, str(asterisk.sip), free_port_udp(), "-s", number, *load)
+        load = ["-m", str(calls), "-r", str(rate), "-l", str(at_once)]
+        load += ["-trace_stat", "-stf", "figures.csv", "-fd", "1"] if callers else []
+        fields = "\n".join(("SEQUENTIAL", *callers, "")) if callers else ""
+        target = str(asterisk.sip)
+        super().__init__(scenario, target, free_port_udp(), "-s", number, *load, traced=not callers, fields=fields)
+
+    def figures(self) -> dict[str, int]:
+        """With `callers`: calls done and failed so far, and how many there were at once at most."""
+        rows = [line.split(";") for line in self._read("figures.csv").splitlines()]
+        column = {name: index for index, name in enumerate(rows[0])} if rows else {}
+        numbers = {"done": "SuccessfulCall(C)", "failed": "FailedCall(C)", "at_once": "CurrentCall"}
+        return {key: max((int(row[column[name]]) for row in rows[1:]), default=0) for key, name in numbers.items()}
 
     def await_answer(self, timeout_s: float = 10.0) -> Self:
         """Wait until he is answered."""

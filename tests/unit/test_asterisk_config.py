@@ -78,6 +78,9 @@ def test_the_settings_of_the_hotline_are_in_them(tmp_path: Path) -> None:
         f"SHOUWEN_OWN = {tmp_path}/voice", f"SHOUWEN_RECORDINGS = {tmp_path}/var/recordings", "exten => 95123,1,NoOp(hotline)",
     } <= set(entries(dialplan))  # fmt: skip
     assert "?13:${SHOUWEN_OWNER_RING}" in dialplan
+    hint = 'gm(shouwen)${IF($["${SHOUWEN_WHISPER}" = ""]?:A(${SHOUWEN_WHISPER}))})'
+    assert dialplan.count(hint) == 1, "the owner hears who rings, where a sound is set"
+    assert dialplan.count("Queue(${SHOUWEN_QUEUE},c,,${SHOUWEN_WHISPER},${SHOUWEN_WAIT_S},") == 2, "as do the others"
     assert {
         "[help]", "maxlen = 7", "timeout = 11", "wrapuptime = 3", "autofill = yes", "ringinuse = no", "context = shouwen-waiting",
         f"periodic-announce = {tmp_path}/var/prompts/queue_offer_message",

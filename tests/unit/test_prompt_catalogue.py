@@ -91,10 +91,10 @@ def folder(tmp_path: Path) -> Path:
         ("订购了{count}项", "订购了{count:d}项", "services_count: {count} takes no format"),
         ("订购了{count}项", "订购了{count项", "services_count: "),
         ("人工请按零，其他", "人工请按0，其他", "main_surge: it has digits"),
-        ('wait = "请稍等。"', 'wait = ""', "wait: it is empty"),
-        ('wait = "请稍等。"', 'wait = "……"', "wait: there is nothing to say"),
-        ('wait = "请稍等。"', "wait = 3", "wait: it is empty"),
-        ('wait = "请稍等。"', "wait = ", "prompts.zh.toml: not TOML"),
+        ('proved = "谢谢，验证通过。"', 'proved = ""', "proved: it is empty"),
+        ('proved = "谢谢，验证通过。"', 'proved = "……"', "proved: there is nothing to say"),
+        ('proved = "谢谢，验证通过。"', "proved = 3", "proved: it is empty"),
+        ('proved = "谢谢，验证通过。"', "proved = ", "prompts.zh.toml: not TOML"),
     ],
 )
 def test_mistakes_are_found_at_load(folder: Path, old: str, new: str, line: str) -> None:

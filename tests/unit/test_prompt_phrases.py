@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import unicodedata
-from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -52,18 +51,6 @@ WEATHER = SETTINGS.service[0].name
             "from nine in the morning to six thirty in the evening",
         ),
         ("outside_hours", {"hours": "00:00-24:00"}, "零点到二十四点", "from midnight to midnight"),
-        (
-            "service_since",
-            {"name": WEATHER, "date": date(2026, 2, 2)},
-            "二零二六年二月二日",
-            "February second, twenty twenty-six",
-        ),
-        (
-            "service_since",
-            {"name": WEATHER, "date": datetime(2026, 2, 2, 9)},
-            "二零二六年二月二日",
-            "February second, twenty twenty-six",
-        ),
         (
             "consult_again",
             {"topics": SETTINGS.topic},

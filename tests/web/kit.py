@@ -16,21 +16,25 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 import conf
-from hotline.domain.call_commands import LoginAgent, TakeCase
+from hotline.domain.call_commands import DeclareSurge, EndSurge, LoginAgent, LogoutAgent, TakeCase
 from hotline.domain.catalogue import Catalogue, Names, Service
 from hotline.domain.commands import CancelService, Command, OrderService, RetryDeadLetter, SettleDeadLetter
 from hotline.metrics import Metrics
 from hotline.web.ports import (
     AgentView,
+    CallLine,
     CaseFound,
     Check,
     ConsentView,
     Counts,
+    HandsetCall,
     HandsetText,
     OutboxRow,
+    SoftPhones,
     StateDamaged,
     SubscriberView,
     SubscriptionView,
+    SurgeView,
     TimelineEvent,
     Unavailable,
 )
@@ -69,12 +73,15 @@ class FakeHouse:
         self.rows: dict[int, OutboxRow] = {}
         self.staff: dict[str, AgentView] = {}
         self.found: dict[str, CaseFound] = {}
+        self.declared = SurgeView(False)
         self.refused: Exception | None = None
         self.checks = [Check("database", True, "SQLite"), Check("billing", True, "")]
         self.executed: list[Command] = []
         self.keys: dict[str, str] = {}
         self.listeners: list[Callable[[], None]] = []
         self.texts: list[HandsetText] = []
+        self.on_phone: dict[str, HandsetCall] = {}
+        self.soft_phones: SoftPhones | None = None
         self.down = False
         self.broken = False
         self.damaged = False
@@ -111,6 +118,9 @@ class FakeHouse:
     def agents(self) -> Deferred[Any]:
         return self._answer(list(self.staff.values()))
 
+    def surge(self) -> Deferred[SurgeView]:
+        return self._answer(self.declared)
+
     def case(self, number: str) -> Deferred[Any]:
         return self._answer(self.found.get(number))
 
@@ -126,6 +136,12 @@ class FakeHouse:
         if isinstance(command, LoginAgent):
             name = command.stream.removeprefix("agent:")
             self.staff[name] = AgentView(name, "ready", command.endpoint, "", AT)
+        if isinstance(command, DeclareSurge):
+            self.declared = SurgeView(True, command.zh, command.en, AT, command.until, command.by)
+        if isinstance(command, EndSurge):
+            self.declared = SurgeView(False)
+        if isinstance(command, LogoutAgent):
+            self.staff.pop(command.stream.removeprefix("agent:"), None)
         if isinstance(command, TakeCase):
             self.found[command.case] = msgspec.structs.replace(self.found[command.case], owner=command.agent)
         if isinstance(command, OrderService):
@@ -165,6 +181,30 @@ class FakeHouse:
 
     def thread(self, msisdn: str) -> Deferred[Any]:
         return self._answer(self.texts)
+
+    # -- the handset's calls
+
+    hotline = "10198"
+
+    def call(self, msisdn: str) -> HandsetCall:
+        return self.on_phone.get(msisdn, HandsetCall())
+
+    def changed(self, msisdn: str, seen: int) -> Deferred[HandsetCall]:
+        self.asked.append((msisdn, seen))
+        return self._answer(self.call(msisdn))
+
+    def dial(self, msisdn: str) -> None:
+        self.on_phone[msisdn] = HandsetCall(1, "ringing")
+
+    def press(self, msisdn: str, keys: str) -> None:
+        lines = (CallLine("said", "<b>press one</b>", True), CallLine("key", keys))
+        self.on_phone[msisdn] = HandsetCall(2, "dialogue", lines=lines, speaking=0)
+
+    def hang_up(self, msisdn: str) -> None:
+        self.on_phone[msisdn] = HandsetCall(3, "ended", seconds=65.0)
+
+    def sound(self, msisdn: str, line: int) -> bytes | None:
+        return b"RIFF of " + msisdn.encode() if line == 0 else None
 
 
 class Browser:
