@@ -110,7 +110,7 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
     Attributes:
         name: of Asterisk's queue.
         max: callers who may wait at once; one more is offered a message or a call-back. 0: no limit.
-        owner_ring_s: seconds that the owner of the caller's case rings before anybody else. Ours: 15.
+        owner_ring_s: seconds that the owner of the caller's case rings before anybody else; 0: he does not. Ours: 15.
         ring_s: seconds that one agent rings.
         wait_max_s: seconds that a caller waits before he is offered a message or a call-back.
         wrap_up_s: seconds that an agent has after a call.

@@ -31,7 +31,7 @@ from hotline.desk import desk_of
 from hotline.domain.commands import Command
 from hotline.feeding import Feeder
 from hotline.ledger import Ledger, Limits
-from hotline.metrics import Metrics, Tally
+from hotline.metrics import Counted, Metrics, Tally
 from hotline.reads import Changes, WebCommands, WebQueries, WebReadiness
 from hotline.recordings import Recordings
 from hotline.storage.opening import open_store
@@ -83,6 +83,7 @@ class App:
             collector(registry=self.registry)
         self.metrics = Metrics.on(self.registry)
         self.tally = Tally(self.metrics)
+        self._billed = Counted(self.metrics.billing)
         self.changes = Changes()
         url = str(settings.database.url)
         self.reader = Reader(url, settings.database.queries, reactor)
@@ -198,7 +199,7 @@ class App:
             deadline_s=settings.deadline_s,
             slow_after_s=settings.slow_after_s,
             give_up_h=settings.give_up_h,
-            on_attempt=lambda action, outcome, _seconds: self.metrics.billing.labels(action, outcome).inc(),
+            on_attempt=lambda action, outcome, _seconds: self._billed.count(action, outcome),
         )
 
     def _made_durable(self, command: Command) -> Deferred[None]:

@@ -20,11 +20,15 @@ from twisted.python.threadpool import ThreadPool
 
 from conf.problems import BadSettings
 from conf.settings import Settings
+from hotline.batch import Outcome
 from hotline.domain.calendar import Calendar, Span
+from hotline.domain.commands import Command
 from hotline.ledger import Ledger
+from hotline.metrics import Counted
 from hotline.storage.queries.agents import Agent, agents
 from hotline.storage.queries.due import still_due
 from hotline.storage.reading import Reader
+from hotline.storage.store import StorageError
 from hotline.surge_watch import SurgeWatch
 from ivr.agents import QueueSync, Wanted
 from ivr.ami import CONNECT_S, AmiClient
@@ -33,6 +37,7 @@ from ivr.call_notes import CallNotes
 from ivr.calls import Calls
 from ivr.dialogue import House
 from ivr.flows import STARTS
+from ivr.inlet import Inlet
 from ivr.lint import problems_of
 from ivr.originate import CallBacks
 from ivr.prompts.voice import Voice, open_voice
@@ -48,6 +53,12 @@ CODE_DIGITS = 6
 QUEUE_LOG = "log/queue_log"
 """Where the Asterisk of `shouwen asterisk run` writes it, in its own folder; of another one it is not read."""
 AGENT_STREAM = "agent:"
+USUAL = frozenset({"started", "hung_up"})
+"""What is counted with each call; it is told to whoever monitors with the next commit, all else at once."""
+INSIST_S = 2.0
+"""When a command that must not be lost is tried again, while the ledger can't store."""
+BACKLOG = 1000
+"""Calls that may wait to be taken, when many come in the same moment."""
 
 
 class Telephony:
@@ -68,11 +79,13 @@ class Telephony:
         Raises: BadSettings (prompts, menus that would trap a caller).
         """
         self._settings, self._ledger, self._reader, self._reactor = settings, ledger, reader, reactor
+        self._inlet = Inlet(ledger.put, reactor)
         self._agents: dict[str, Agent] = {}
         self._makers = ThreadPool(0, 1, "prompts")
         self.voice = open_voice(settings, self._in_thread)
         _refuse_traps(self.voice)
-        self._counter = Counter("shouwen_ivr", "Calls begun, and what went wrong in them", ("what",), registry=registry)
+        counter = Counter("shouwen_ivr", "Calls begun, and what went wrong in them", ("what",), registry=registry)
+        self._counted = Counted(counter)
         self.surge = SurgeWatch(reader, reactor, _now, self._prepare)
         self.ami, self.view, self.sync, self.calls = self._make_ami()
         self.tail = Tail(settings.asterisk.run / QUEUE_LOG, self.calls.queue_log, reactor) if self.calls is not None else None
@@ -97,7 +110,7 @@ class Telephony:
         endpoint = TCP4ClientEndpoint(reactor, ami.host, ami.port, timeout=CONNECT_S)
         client = AmiClient(cast(Any, endpoint), ami.username, ami.secret, reactor, action_s=ami.action_s, ping_s=ami.ping_s)
         sync = QueueSync(client, view, self._wanted, reactor)
-        notes = CallNotes(self._ledger.put, reactor, f"ami:{secrets.token_hex(4)}")
+        notes = CallNotes(self._inlet.put, reactor, f"ami:{secrets.token_hex(4)}")
 
         def ended(stream: str, call: str, why: str, at: datetime) -> None:
             """What the dialogue has seen comes before the end, of which AMI tells first."""
@@ -112,7 +125,8 @@ class Telephony:
         return House(
             settings=settings,
             voice=cast(Any, self.voice),
-            execute=self._ledger.execute,
+            execute=self._inlet.execute,
+            insist=self._insist,
             now=_now,
             calendar=calendar_of(settings),
             code=lambda: "".join(secrets.choice("0123456789") for _ in range(CODE_DIGITS)),
@@ -123,6 +137,7 @@ class Telephony:
             agents_free=self._agents_free,
             surge=self.surge.says,
             register=self._register,
+            dials=settings.ami is not None,
             count=self._count,
         )
 
@@ -183,12 +198,22 @@ class Telephony:
             return False
         return True
 
+    def _insist(self, command: Command) -> None:
+        def done(outcome: Outcome) -> None:
+            if isinstance(outcome.error, StorageError):
+                self._reactor.callLater(INSIST_S, self._insist, command)
+
+        self._inlet.put(command, done)
+
     def _register(self, call: str, stream: str) -> None:
         if self.calls is not None:
             self.calls.register(call, stream)
 
     def _count(self, what: str) -> None:
-        self._counter.labels(what).inc()
+        if what in USUAL:
+            self._counted.add(what)
+        else:
+            self._counted.count(what)
 
     # -- agents
 
@@ -200,6 +225,7 @@ class Telephony:
 
     def streams_changed(self, streams: set[str]) -> None:
         """A commit touched these streams; call it after each."""
+        self._counted.flush()
         self.surge.streams_changed(streams)
         if not any(stream.startswith(AGENT_STREAM) for stream in streams):
             return
@@ -227,7 +253,7 @@ class Telephony:
     def listen(self) -> None:
         """Listen for Asterisk; nobody is answered before the reactor runs. Raises: Twisted's CannotListenError."""
         at = self._settings.ivr.listen
-        self.port = self._reactor.listenTCP(at.port, self.server, interface=at.host)
+        self.port = self._reactor.listenTCP(at.port, self.server, backlog=BACKLOG, interface=at.host)
 
     def start(self) -> None:
         """Begin to make prompts, and connect to Asterisk."""
@@ -253,6 +279,7 @@ class Telephony:
         return gatherResults([each or succeed(None) for each in ending], consumeErrors=True).addBoth(self._stopped)
 
     def _stopped(self, result: object) -> object:
+        self._inlet.flush()
         self._makers.stop()
         return result
 

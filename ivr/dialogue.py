@@ -80,6 +80,7 @@ class House:
         settings: of the hotline.
         voice: the prompts.
         execute: hands a command to the ledger; its Deferred fires with the outcome when that is durable.
+        insist: hands over a command that must not be lost: tried again until it is durable.
         now: the time, aware UTC.
         calendar: hours, working days, greetings.
         code: makes a code for a proof by text.
@@ -91,12 +92,14 @@ class House:
         surge: while ops have declared one, what callers are told first in a language, perhaps ""; None at other times.
         register: told whose call is whose, by call and stream, so that AMI's events find their caller.
         count: told of what went wrong: prompt_missing, prompt_late, prompt_failed, flow_failed, not_stored.
+        dials: whether somebody dials call-backs: without AMI nobody does.
         on_said: told call, prompt and words of whatever a caller is told, also where there is no sound for it.
     """
 
     settings: Settings
     voice: Voice
     execute: Callable[[Command], Any]
+    insist: Callable[[Command], None]
     now: Callable[[], datetime]
     calendar: Calendar
     code: Callable[[], str]
@@ -109,7 +112,13 @@ class House:
     register: Callable[[str, str], None] = lambda _call, _stream: None
     count: Callable[[str], None] = lambda _what: None
     on_said: Callable[[str, str, str], None] = lambda _call, _name, _text: None
+    dials: bool = True
     talks: dict[str, Talk] = field(default_factory=dict)
+
+    @property
+    def calls_back(self) -> bool:
+        """Whether a call-back may be promised."""
+        return self.dials and self.settings.queue.call_back
 
 
 class NotStored(Exception):
@@ -334,7 +343,7 @@ class Talk:
         """Store the steps gathered; nobody waits for it."""
         if self.steps:
             steps, self.steps = tuple(self.steps), []
-            self.house.execute(NoteCall(stream=self.stream, id=self.next_id(), call=self.call.id, steps=steps))
+            self.house.insist(NoteCall(stream=self.stream, id=self.next_id(), call=self.call.id, steps=steps))
 
     def enter(self, menu: Menu) -> None:
         """Come to a menu. Raises Diverted to an agent when the caller goes round in circles."""

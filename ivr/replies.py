@@ -143,7 +143,7 @@ class Reader:
         for line in _text(data[:end]).split("\n"):
             name, colon, value = line.partition(":")
             if colon:
-                values[intern(name.strip())] = value.strip()
+                values[intern(name.strip())] = intern(value.strip())  # most are the same in all calls
         events.append(Environment(values))
         return data[end + 1 :]
 

@@ -136,10 +136,12 @@ class Scripts:
         told = {"SHOUWEN_STREAM": talk.stream, "SHOUWEN_LANG": talk.lang}
         if talk.entered_queue is not None:
             told["SHOUWEN_SINCE"] = talk.entered_queue.isoformat()
+        if talk.lang != talk.call.env.get("agi_language"):
+            told["CHANNEL(language)"] = talk.lang  # what Asterisk itself plays, in the queue and when we are away
         told["SHOUWEN_NEXT"] = "hangup" if end == HANG_UP else talk.goes_to
         for name, value in told.items():
             talk.call.set_variable(name, value)
 
     def _end(self, talk: Talk, why: str) -> None:
         talk.flush()
-        self._house.execute(EndCall(stream=talk.stream, call=talk.call.id, why=why, at=self._house.now()))
+        self._house.insist(EndCall(stream=talk.stream, call=talk.call.id, why=why, at=self._house.now()))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import chinese_calendar
 
@@ -16,11 +17,12 @@ MORNING, AFTERNOON, EVENING, NEW_YEAR = "morning", "afternoon", "evening", "new_
 """What callers are greeted with."""
 _SPRING_FESTIVAL = chinese_calendar.Holiday.spring_festival.value
 _SATURDAY = 5
+DAY_MIN = 1440
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """A part of a day, from minute `start` up to minute `end` (0 to 1440); an end before the start lies on the next day."""
+    """From minute `start` of a day up to minute `end` (0 to 1440); an end before the start lies on the next day."""
 
     start: int
     end: int
@@ -34,10 +36,8 @@ class Span:
         return cls(_minutes(start), _minutes(end))
 
     def holds(self, minute: int) -> bool:
-        """Whether a minute of the day (0 to 1439) lies in it."""
-        if self.start <= self.end:
-            return self.start <= minute < self.end
-        return minute >= self.start or minute < self.end
+        """Whether a minute lies in it, counted from the beginning of its day (from 1440 on: of the next day)."""
+        return self.start <= minute < (self.end if self.start <= self.end else self.end + DAY_MIN)
 
 
 def _minutes(text: str) -> int:
@@ -72,15 +72,18 @@ class Calendar:
         if day in self.holidays:
             return False
         try:
-            return bool(chinese_calendar.is_workday(day))
+            return _is_workday(day)
         except NotImplementedError:  # a year that has not been announced
             return day.weekday() < _SATURDAY
 
     def agents_answer(self, now: dt.datetime) -> bool:
-        """Whether agents answer at a time, aware."""
+        """Whether agents answer at a time, aware. Hours over midnight are those of the day on which they begin."""
         local = now.astimezone(self.zone)
-        span = self.working if self.is_working_day(local.date()) else self.off
-        return span.holds(local.hour * 60 + local.minute)
+        day, minute = local.date(), local.hour * 60 + local.minute
+        return self._hours(day).holds(minute) or self._hours(day - dt.timedelta(days=1)).holds(minute + DAY_MIN)
+
+    def _hours(self, day: dt.date) -> Span:
+        return self.working if self.is_working_day(day) else self.off
 
     def greeting(self, now: dt.datetime) -> str:
         """What a caller is greeted with: NEW_YEAR, MORNING (from 5), AFTERNOON (from 12) or EVENING (from 18)."""
@@ -95,7 +98,20 @@ class Calendar:
         if day in self.new_year or (day.month, day.day) == (1, 1):
             return True
         try:
-            _, name = chinese_calendar.get_holiday_detail(day)
+            off, name = _detail(day)  # a weekend day worked instead has the festival's name, too
         except NotImplementedError:
             return False
-        return bool(name == _SPRING_FESTIVAL)
+        return bool(off and name == _SPRING_FESTIVAL)
+
+
+@lru_cache(maxsize=16)
+def _detail(day: dt.date) -> tuple[bool, str | None]:
+    """As chinese_calendar has it. Raises: NotImplementedError."""
+    off, name = chinese_calendar.get_holiday_detail(day)
+    return off, name
+
+
+@lru_cache(maxsize=16)
+def _is_workday(day: dt.date) -> bool:
+    """As chinese_calendar has it. Raises: NotImplementedError."""
+    return bool(chinese_calendar.is_workday(day))

@@ -43,7 +43,8 @@ def connect(talk: Talk, waiting: int, minutes: int | None, says: str = "agent", 
 
     `says` is what the caller hears where somebody is free, `whispers` what the agent is told of a number.
     """
-    settings, owner = talk.house.settings.queue, _owner_endpoint(talk)
+    settings = talk.house.settings.queue
+    owner = _owner_endpoint(talk) if settings.owner_ring_s else ""
     if owner:
         talk.call.set_variable("SHOUWEN_OWNER", owner)
         talk.call.set_variable("SHOUWEN_OWNER_RING", str(settings.owner_ring_s))

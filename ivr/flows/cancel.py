@@ -30,9 +30,11 @@ def visit(talk: Talk) -> str:
     words = words_of(service)
     name = {"name": words["name"]}
     if talk.choose(MENU, **words) == "1":
+        cancel = CancelService(stream=talk.stream, id=talk.next_id(), code=service.code, channel="voice")
         try:
-            ended = talk.do(CancelService(stream=talk.stream, id=talk.next_id(), code=service.code, channel="voice"))
+            ended = talk.do(cancel)
         except NotStored:
+            talk.house.insist(cancel)  # he has confirmed it; the text follows when it is done
             talk.say("cancel_later", **name)
             return AGENT
         talk.caller = talk.known().without(service.code)

@@ -38,7 +38,7 @@ def visit(talk: Talk) -> str:
         return HANG_UP
     _say_why(talk)
     menu = MENU
-    if not talk.house.settings.queue.call_back:
+    if not talk.house.calls_back:
         menu = replace(MENU, prompt="outside_message", again="outside_message", keys={"2": MENU.keys["2"]})
     key = talk.choose(menu)
     if talk.hidden:

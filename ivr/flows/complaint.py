@@ -12,7 +12,7 @@ from hotline.domain.call_commands import OpenCase
 from ivr.call import Recorded
 from ivr.dialogue import Talk
 from ivr.errors import CallEnded
-from ivr.menu import AGENT, HANG_UP, Flow, Menu
+from ivr.menu import AGENT, AGENT_KEY, BACK_KEY, HANG_UP, Diverted, Flow, Menu
 
 LONGEST_S, SILENCE_S, SHORTEST_S = 120, 5, 1.0
 """Seconds that a complaint may last, of silence that end it, and below which nothing was said."""
@@ -47,7 +47,8 @@ def speak(talk: Talk) -> str:
     """Record the complaint, or the message of a caller for whom there is no agent, and say its number."""
     what = MENU.name if talk.came_from == MENU.name else "message"
     for attempt in range(TRIES):
-        talk.say(f"{what}_too_short" if attempt else f"{what}_speak")
+        if talk.say(f"{what}_too_short" if attempt else f"{what}_speak") == AGENT_KEY:
+            raise Diverted(AGENT, "asked")
         number = _recorded(talk, what)
         if number:
             return _thank(talk, what, number)
@@ -72,11 +73,14 @@ def _recorded(talk: Talk, what: str) -> str:
     talk.heard = ""
     name = talk.new_recording(what)
     try:
-        recorded = talk.call.record_file(name, "wav", "#", LONGEST_S * 1000, SILENCE_S, beep=True)
+        recorded = talk.call.record_file(name, "wav", BACK_KEY + AGENT_KEY, LONGEST_S * 1000, SILENCE_S, beep=True)
     except CallEnded:
         _keep(talk, name, length_s(Path(f"{name}.wav")))
         raise
-    return _keep(talk, name, seconds(recorded))
+    number = _keep(talk, name, seconds(recorded))
+    if recorded.digit == AGENT_KEY:  # what he has said so far is kept
+        raise Diverted(AGENT, "asked")
+    return number
 
 
 def length_s(path: Path) -> float:

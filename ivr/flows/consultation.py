@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import lru_cache
 
 from ivr.dialogue import Talk
 from ivr.menu import Flow, Menu
@@ -25,11 +26,15 @@ def visit(talk: Talk) -> str:
     if not topics:
         talk.say("consult_none")
         return "main"
-    again = talk.visits[MENU.name] > 1
-    menu = replace(MENU, prompt=MENU.again if again else MENU.prompt, keys={key: MENU.keys[key] for key in topics})
-    key = talk.choose(menu, topics=tuple(topics.values()))
+    key = talk.choose(_menu(talk.visits[MENU.name] > 1, tuple(topics)), topics=tuple(topics.values()))
     talk.say("topic", text=topics[key].text)
     return MENU.name
+
+
+@lru_cache(maxsize=16)
+def _menu(again: bool, keys: tuple[str, ...]) -> Menu:
+    """The menu of the topics that there are."""
+    return replace(MENU, prompt=MENU.again if again else MENU.prompt, keys={key: MENU.keys[key] for key in keys})
 
 
 FLOW = Flow(MENU, visit)

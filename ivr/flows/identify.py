@@ -13,6 +13,8 @@ from ivr.dialogue import NotStored, Talk
 from ivr.menu import AGENT, Diverted, Flow, Menu
 
 CODE_DIGITS, NUMBER_DIGITS = 6, 15
+QUIET_MAX = 12
+"""How often the code is asked for in silence: about two minutes with the prompts between."""
 MENU = Menu(
     name="identify",
     prompt="number_ask",
@@ -34,7 +36,7 @@ def visit(talk: Talk) -> str:
     talk.say("number_heard", digits=keyed)
     for attempt in range(talk.house.settings.ivr.proof_tries):
         try:
-            entered = talk.digits("code_ask_again" if attempt else "code_ask", CODE_DIGITS)
+            entered = _ask_code(talk, "code_ask_again" if attempt else "code_ask")
         except Diverted as diverted:
             if diverted.why == "back":  # the number was a wrong one
                 return MENU.name
@@ -46,6 +48,16 @@ def visit(talk: Talk) -> str:
         talk.say("code_wrong")
     talk.say("proof_failed")
     return AGENT
+
+
+def _ask_code(talk: Talk, prompt: str) -> str:
+    """The code as it was keyed. A text may take its time: silence uses up no try, but QUIET_MAX of them call an agent."""
+    for _ in range(QUIET_MAX):
+        entered = talk.digits(prompt, CODE_DIGITS)
+        if entered:
+            return entered
+        prompt = "code_ask_again"
+    raise Diverted(AGENT, "silent")
 
 
 def _ask_number(talk: Talk) -> tuple[str, Msisdn]:

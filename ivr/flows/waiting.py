@@ -26,7 +26,7 @@ MENU = Menu(
 def visit(talk: Talk) -> str:
     """Offer it once; a key that was pressed while music played is taken as the answer."""
     menu = MENU
-    if not talk.house.settings.queue.call_back:
+    if not talk.house.calls_back:
         menu = replace(MENU, prompt="queue_offer_message", again="queue_offer_message", keys={"2": MENU.keys["2"]})
     try:
         key = talk.choose(menu, attempts=1)

@@ -99,24 +99,33 @@ def sweep(folder: Path, keep: Collection[str], *, older_than_s: float = KEEP_SAI
 class Shelf:
     """The names of the files in one folder, read again when the folder changes."""
 
-    def __init__(self, folder: Path, kinds: Collection[str]) -> None:
-        """Of files that end in one of `kinds`; the folder need not exist."""
+    def __init__(self, folder: Path, kinds: Collection[str], look_s: float = 0.0) -> None:
+        """Of files that end in one of `kinds`; the folder need not exist, and is looked at every `look_s` seconds at most."""
         self.folder = folder.absolute()
+        self._path = str(self.folder)
+        self._look_s, self._looked_at = look_s, -look_s - 1.0
         self._dots = {f".{kind}" for kind in kinds}
         self._seen = 0
         self._names: frozenset[str] = frozenset()
 
     def find(self, name: str) -> str:
         """The file's path without its ending, which is how Asterisk is told it; "" when there is none."""
+        at = time.monotonic()
+        if at >= self._looked_at + self._look_s:
+            self._looked_at = at
+            self._look()
+        return f"{self._path}/{name}" if name in self._names else ""
+
+    def _look(self) -> None:
         try:
-            changed = self.folder.stat().st_mtime_ns
+            changed = os.stat(self._path).st_mtime_ns
         except OSError:
-            return ""
+            self._names, self._seen = frozenset(), 0
+            return
         if changed != self._seen:
             self._names = self._read()
             # A file that comes within the clock's tick of this reading would go unseen.
             self._seen = changed if time.time_ns() - changed > 1_000_000_000 else 0
-        return f"{self.folder}/{name}" if name in self._names else ""
 
     def _read(self) -> frozenset[str]:
         with contextlib.suppress(OSError), os.scandir(self.folder) as entries:

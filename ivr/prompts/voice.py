@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -35,6 +35,12 @@ SWEEP_EVERY = 2000
 """Clips made between two looks for old ones."""
 FRESH_S = 3600
 """A clip that is asked for again after so many seconds is marked as used, so that it is not swept away."""
+
+
+LOOK_S = 1.0
+"""How often the running service looks for new recordings and removed clips, in seconds."""
+SENTENCES_MAX = 2000
+"""Sentences with values that are remembered; then all are forgotten."""
 
 
 class Speaker(Protocol):
@@ -84,18 +90,23 @@ class Voice:
         in_thread: Callable[..., Deferred[Any]],
         *,
         langs: tuple[str, ...] = LANGS,
+        look_s: float = 0.0,
     ) -> None:
         """Take the words, the folders of sounds made and of recordings, a voice, and `in_thread(fn, *args)`.
 
-        `in_thread` should be a pool of one thread: the default voice can do one thing at a time.
+        `in_thread` should be a pool of one thread: the default voice can do one thing at a time. What is in the folders is
+        looked at every `look_s` seconds at most.
         """
         self.catalogue, self.langs, self.counts = catalogue, langs, Counts()
         self._made, self._speaker, self._in_thread = made.absolute(), speaker, in_thread
-        self._own = {lang: Shelf(own / lang, OWN_KINDS) for lang in langs}
-        self._own_said = {lang: Shelf(own / lang / SAID, OWN_KINDS) for lang in langs}
-        self._fixed = {lang: Shelf(made / lang, ("wav",)) for lang in langs}
+        self._own = {lang: Shelf(own / lang, OWN_KINDS, look_s) for lang in langs}
+        self._own_said = {lang: Shelf(own / lang / SAID, OWN_KINDS, look_s) for lang in langs}
+        self._fixed = {lang: Shelf(made / lang, ("wav",), look_s) for lang in langs}
         self._words = {(lang, name): sentence(catalogue, name, lang, {}) for lang in langs for name in catalogue.fixed()}
         self._making: dict[str, list[Deferred[Clip]]] = {}
+        self._look_s = look_s
+        self._sentences: dict[Hashable, tuple[str, str]] = {}
+        self._there: dict[str, float] = {}
 
     def say(self, name: str, lang: str, /, **values: Any) -> Clip | Deferred[Clip]:
         """The sound of a prompt: at once if it is there, else a Deferred, which never fails, when it has been made.
@@ -111,12 +122,27 @@ class Voice:
         fixed = self._words.get((lang, name))
         if fixed is not None:
             return self._found(lang, name, fixed)
-        words = sentence(self.catalogue, name, lang, values)
-        key = key_of(self._speaker.name, words)
+        words, key = self._sentence(name, lang, values)
         path = self._kept(lang, key)
         if path:
             return Clip(path, words)
         return self._make(lang, name, key, words, values)
+
+    def _sentence(self, name: str, lang: str, values: dict[str, Any]) -> tuple[str, str]:
+        """The words of a prompt with its values, and the key of their clip; most are asked for again and again."""
+        asked = (name, lang, *values.items())
+        try:
+            known = self._sentences.get(asked)
+        except TypeError:  # a value that can't be looked up
+            known, asked = None, ()
+        if known is None:
+            words = sentence(self.catalogue, name, lang, values)
+            known = words, key_of(self._speaker.name, words)
+            if len(self._sentences) >= SENTENCES_MAX:
+                self._sentences.clear()
+            if asked:
+                self._sentences[asked] = known
+        return known
 
     def places(self, name: str, lang: str) -> list[str]:
         """Where a fixed prompt may be, in the order in which it is looked for."""
@@ -144,11 +170,19 @@ class Voice:
         if own:
             return own
         path = f"{self._made}/{lang}/{SAID}/{key}"
+        at = time.monotonic()
+        seen_at = self._there.get(path)
+        if seen_at is not None and at < seen_at + self._look_s:
+            return path
         try:
             if os.stat(f"{path}.wav").st_mtime < time.time() - FRESH_S:
                 os.utime(f"{path}.wav")
         except OSError:
             return path if os.path.exists(f"{path}.wav") else ""
+        if self._look_s:
+            if len(self._there) >= SENTENCES_MAX:
+                self._there.clear()
+            self._there[path] = at
         return path
 
     # -- making
@@ -215,7 +249,7 @@ class Espeak:
 def open_voice(settings: Settings, in_thread: Callable[..., Deferred[Any]]) -> Voice:
     """The voice of an installation; `in_thread(fn, *args)` should be a pool of one thread. Raises: BadSettings."""
     catalogue = load_catalogue(settings.texts.dir)
-    return Voice(catalogue, settings.ivr.prompts, settings.ivr.voice_own, Espeak(), in_thread)
+    return Voice(catalogue, settings.ivr.prompts, settings.ivr.voice_own, Espeak(), in_thread, look_s=LOOK_S)
 
 
 def _not_swept(failure: Failure) -> None:

@@ -8,16 +8,20 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from tests.bench import size, sms
+from tests.bench import agi, ami, calls, size, sms
+
+NAMES = ("sms", "size", "memory", "agi", "ami", "calls")
 
 
 def main() -> int:
     """Run the benchmarks that are asked for."""
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
-    parser.add_argument("which", nargs="*", default=["sms", "size", "memory"], help="sms, size, memory (default: all)")
+    parser.add_argument("which", nargs="*", default=[*NAMES], help=f"{', '.join(NAMES)} (default: all)")
     parser.add_argument("--texts", type=int, default=20_000, help="texts in each run (default %(default)s)")
     parser.add_argument("--sizes", default="1000,100000", help="subscribers in the database (default %(default)s)")
     parser.add_argument("--long", type=int, default=50_000, help="texts of the memory run (default %(default)s)")
+    parser.add_argument("--events", type=int, default=64_000, help="events of Asterisk's manager interface (default %(default)s)")
+    parser.add_argument("--call-s", type=float, default=60.0, help="seconds of calls through Asterisk (default %(default)s)")
     parser.add_argument("--postgresql", action="store_true", help="size on PostgreSQL instead of SQLite")
     options = parser.parse_args()
     sizes = [int(each) for each in options.sizes.split(",")]
@@ -25,6 +29,9 @@ def main() -> int:
         "sms": lambda: sms.compared(options.texts),
         "size": lambda: size.by_size(sizes, options.texts, 50, postgresql=options.postgresql),
         "memory": lambda: sms.memory(options.long),
+        "agi": agi.compared,
+        "ami": lambda: ami.compared(options.events),
+        "calls": lambda: calls.compared(options.call_s),
     }
     for name in options.which:
         sys.stdout.write(json.dumps(_rounded(benches[name]())) + "\n")

@@ -24,7 +24,8 @@ SCRIPT = f"{' '.join(KEYS)} x"
 TOPIC = {
     "key": "1",
     "title": {"zh": "资费", "en": "prices"},
-    "text": {"zh": "包月业务每月扣一次费，点播业务每次扣一次费，免费业务不扣费。", "en": "Monthly services are charged once a month."},
+    "text": {"zh": "包月业务每月扣一次费，点播业务每次扣一次费，免费业务不扣费。",
+             "en": "Monthly services are charged once a month."},
 }
 """Long enough for every key to cut it short."""
 _TICKS = os.sysconf("SC_CLK_TCK")

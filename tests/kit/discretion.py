@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import re
 
-OURS = ("billing_bridge", "conf", "hotline", "sms")
+OURS = ("billing_bridge", "conf", "hotline", "ivr", "sms")
 NUMBER = re.compile(r"(?<!\w)(?:86\d{9,13}|1[3-9]\d{9})(?!\w)")
 """What looks like a subscriber's number, with the country code or without."""
 

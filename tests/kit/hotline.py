@@ -96,6 +96,7 @@ class Hotline:
             settings=self.settings,
             voice=self.voice,
             execute=self.execute,
+            insist=self.insist,
             now=self.now,
             calendar=Calendar(ZoneInfo("Asia/Shanghai"), Span(0, 1440), Span(0, 1440)),
             code=lambda: CODE,
@@ -140,6 +141,15 @@ class Hotline:
 
         self.ledger.put(command, stored)
         return done
+
+    def insist(self, command: cmd.Command) -> None:
+        """Hand a command to the ledger until it is stored."""
+
+        def tried(outcome: Outcome) -> None:
+            if isinstance(outcome.error, StorageError):
+                self.clock.callLater(2.0, self.insist, command)
+
+        self.execute(command).addCallback(tried)
 
     def run(self, command: cmd.Command) -> Any:
         """Store one command and return its result."""

@@ -80,7 +80,7 @@ class Service:
         self.base = ""
         tables = {
             "database": {"url": url}, "web": {"listen": "127.0.0.1:0", "tokens": {"tests": TOKEN}}, "smsc": smscs,
-            "service": SERVICES,
+            "service": SERVICES, "ivr": {"listen": "127.0.0.1:0"},
         }  # fmt: skip
         self.config.write_text(toml(tables | dict(settings or {})), encoding="utf-8")
         upgrade(url.replace("sqlite:///", f"sqlite:///{folder}/", 1) if url.startswith("sqlite:///") else url)

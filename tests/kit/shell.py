@@ -87,6 +87,7 @@ def initialised(folder: Path, smpp_port: int = 1, web: str = "127.0.0.1:0", **re
     assert made.returncode == 0, made.stderr
     config = folder / "shouwen.toml"
     text = config.read_text("utf-8").replace("port = 2775", f"port = {smpp_port}")
+    text = text.replace('#listen = "127.0.0.1:4573"', 'listen = "127.0.0.1:0"')
     text = text.replace('#listen = "127.0.0.1:8080"', f'listen = "{web}"').replace("#response_s = 10", "response_s = 1")
     text = re.sub(r"(?m)^\[ami\]\n(.+\n)*", "", text)
     for key, value in replaced.items():
