@@ -390,5 +390,22 @@ def test_a_shelf_sees_files_come_and_go(tmp_path: Path) -> None:
     assert shelf.find("main") == ""
 
 
+def test_a_shelf_is_looked_at_no_more_often_than_it_may(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    at = [1000.0]
+    monkeypatch.setattr(files.time, "monotonic", lambda: at[0])
+    shelf = Shelf(tmp_path, ("wav",), 5.0)
+    assert shelf.find("main") == ""
+    (tmp_path / "main.wav").write_bytes(b"")
+    at[0] += 4.9
+    assert shelf.find("main") == ""
+    at[0] += 0.1
+    assert shelf.find("main") == str(tmp_path / "main")
+    shutil.rmtree(tmp_path)
+    at[0] += 4.9
+    assert shelf.find("main") == str(tmp_path / "main")
+    at[0] += 0.1
+    assert shelf.find("main") == ""
+
+
 def test_sixteen_bits_are_not_overrun() -> None:
     assert np.frombuffer(wav_of(np.array([1.0, -1.0], np.float32))[44:], "<i2").tolist() == [FULL, -FULL]

@@ -98,6 +98,29 @@ def test_a_recording_then_what_was_made_then_the_other_language_then_nothing(voi
     assert Path(str(voice.say("main", "zh").path)).is_absolute()  # type: ignore[union-attr]
 
 
+def test_a_clip_that_goes_is_made_again_once_it_is_looked_for(
+    settings: Settings, tone: Tone, later: Later, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = [1000.0]
+    monkeypatch.setattr("ivr.prompts.voice.time.monotonic", lambda: at[0])
+    voice = Voice(CATALOGUE, settings.ivr.prompts, settings.ivr.voice_own, tone, later, look_s=5.0)
+    first = voice.say("services_count", "zh", count=2)
+    later.run()
+    clip = fired(first)
+    assert voice.say("services_count", "zh", count=2) == clip
+    Path(clip.path + ".wav").unlink()
+    at[0] += 4.9
+    assert voice.say("services_count", "zh", count=2) == clip
+    at[0] += 0.1
+    assert not isinstance(voice.say("services_count", "zh", count=2), Clip)
+
+
+def test_values_that_cannot_be_remembered_are_said_too(voice: Voice, later: Later) -> None:
+    said = voice.say("services_count", "zh", count=2, other=[])
+    later.run()
+    assert fired(said).text == "您订购了两项业务。"
+
+
 def test_a_sentence_with_values_is_made_once(voice: Voice, tone: Tone, later: Later) -> None:
     first, second = voice.say("services_count", "zh", count=2), voice.say("services_count", "zh", count=2)
     other = voice.say("services_count", "en", count=2)
