@@ -16,7 +16,8 @@ from hotline.domain import events as ev
 from hotline.domain.decide import decide
 from hotline.domain.msisdn import mask
 from hotline.domain.step import Desk, Step
-from hotline.storage.codec import chained, encode_event, encode_state, from_us, partition_of, state_of, to_us
+from hotline.storage.codec import chained, encode_event, encode_state, from_us, partition_of, state_of
+from hotline.storage.projection import PROJECT
 from hotline.storage.redaction import ERASABLE, kept_fields
 from hotline.storage.store import Head, LinkRow, StateDamaged, Store, Writes
 
@@ -177,13 +178,15 @@ class Batch:
     def _add(self, step: Step, digest: bytes) -> bytes:
         stream, at, append = step.stream, self._at, self.writes.events.append
         for event_id, event, cause in step.recorded:
-            kind, erasable, project = _KINDS[type(event)]
+            kind, erasable, project, tell = _KINDS[type(event)]
             body = encode_event(event)
             kept = kept_fields(event, body) if erasable else b""
             digest = chained(digest, event_id, stream, at, kind, cause, kept + sha256(body).digest())
             append((event_id, stream, at, kind, cause, body.decode(), digest))
             if project is not None:
-                project(self, event_id, stream, event)
+                project(self.writes, self._owner, event_id, stream, at, event)
+            if tell is not None:
+                tell(self._committed, (event_id, stream, event))
         return digest
 
     def finish(self, links: list[LinkRow]) -> None:
@@ -197,69 +200,17 @@ class Batch:
         self.writes.heads = [(seq, digest, partition) for partition, (seq, digest) in self.heads.items()]
         self._committed.streams = set(self._touched)
 
-    def text_queued(self, event_id: int, stream: str, event: ev.MtQueued) -> None:
-        self.writes.queued.append((event_id, stream, "sms", "due", self._at, "", self._owner["sms"]))
-        self._committed.texts.append((event_id, stream, event))
 
-    def order_queued(self, event_id: int, stream: str, event: ev.BillingQueued) -> None:
-        self.writes.queued.append((event_id, stream, "billing", "due", self._at, "", self._owner["billing"]))
-        self._committed.orders.append((event_id, stream, event))
-
-    def call_queued(self, event_id: int, stream: str, event: ce.CallBackQueued) -> None:
-        self.writes.queued.append((event_id, stream, "call", "due", self._at, "", self._owner.get("call", "")))
-        self._committed.calls.append((event_id, stream, event))
-
-    def call_tried(self, _id: int, _stream: str, event: ce.CallBackTried | ce.CallBackEnded) -> None:
-        if event.attempt:
-            self.writes.done.append((event.attempt,))
-
-    def text_accepted(self, _id: int, _stream: str, event: ev.MtAccepted) -> None:
-        if event.done:
-            self.writes.done.append((event.mt,))
-
-    def text_failed(self, _id: int, _stream: str, event: ev.MtFailed) -> None:
-        self.writes.changed.append(("dead", event.reason, "", self._at, event.mt))
-
-    def order_answered(self, _id: int, _stream: str, event: ev.Billed | ev.Activated | ev.BillingRefused) -> None:
-        self.writes.done.append((event.order,))
-
-    def order_failed(self, _id: int, _stream: str, event: ev.BillingFailed) -> None:
-        self.writes.changed.append(("dead", event.reason, "", self._at, event.order))
-
-    def wake_set(self, event_id: int, stream: str, event: ev.WakeSet) -> None:
-        self.writes.wakes.append((to_us(event.due), event_id, stream))
-
-    def offer_made(self, event_id: int, stream: str, event: ev.OfferMade) -> None:
-        self.writes.wakes.append((to_us(event.valid_until), event_id, stream))
-
-    def wake_fired(self, _id: int, _stream: str, event: ev.WakeFired) -> None:
-        self.writes.woken.append((to_us(event.due), event.wake))
-
-    def retried(self, _id: int, _stream: str, event: ev.DeadLetterRetried) -> None:
-        self.writes.changed.append(("due", "", "", self._at, event.row))
-        self._committed.retried = True
-
-    def settled(self, _id: int, _stream: str, event: ev.DeadLetterSettled) -> None:
-        self.writes.done.append((event.row,))
+def _retried(committed: Committed, _queued: Queued) -> None:
+    committed.retried = True
 
 
-_PROJECT: dict[type[ev.Event], Callable[[Batch, int, str, Any], None]] = {
-    ev.MtQueued: Batch.text_queued,
-    ev.BillingQueued: Batch.order_queued,
-    ev.MtAccepted: Batch.text_accepted,
-    ev.MtFailed: Batch.text_failed,
-    ev.Billed: Batch.order_answered,
-    ev.BillingRefused: Batch.order_answered,
-    ev.BillingFailed: Batch.order_failed,
-    ev.Activated: Batch.order_answered,
-    ev.OfferMade: Batch.offer_made,
-    ev.WakeSet: Batch.wake_set,
-    ev.WakeFired: Batch.wake_fired,
-    ev.DeadLetterRetried: Batch.retried,
-    ev.DeadLetterSettled: Batch.settled,
-    ce.CallBackQueued: Batch.call_queued,
-    ce.CallBackTried: Batch.call_tried,
-    ce.CallBackEnded: Batch.call_tried,
+_TELL: Mapping[type[ev.Event], Callable[[Committed, Queued], None]] = {
+    ev.MtQueued: lambda committed, queued: committed.texts.append(queued),
+    ev.BillingQueued: lambda committed, queued: committed.orders.append(queued),
+    ce.CallBackQueued: lambda committed, queued: committed.calls.append(queued),
+    ev.DeadLetterRetried: _retried,
 }
-_KINDS = {event: (kind, event in ERASABLE, _PROJECT.get(event)) for kind, event in ev.EVENTS.items()}
-"""By the type of an event: its kind, whether its words are erased one day, and what else of it is stored."""
+"""What relays are told after the commit, by the kind of event."""
+_KINDS = {event: (kind, event in ERASABLE, PROJECT.get(event), _TELL.get(event)) for kind, event in ev.EVENTS.items()}
+"""By the type of an event: its kind, whether its words are erased one day, what else of it is stored, and who is told."""
