@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
+from ipaddress import ip_address
 from pathlib import Path
 from zlib import crc32
 
@@ -127,7 +128,7 @@ def _values(settings: Settings, folder: Path, run: Path, program: Program | None
         "OFFER": "queue_offer" if queue.call_back else "queue_offer_message",
         "AMI_ENABLED": _yes(ami is not None),
         "AMI_HOST": "127.0.0.1" if local or ami is None else "0.0.0.0",
-        "AMI_PERMIT": "127.0.0.1/255.255.255.255" if local else "0.0.0.0/0.0.0.0",
+        "AMI_PERMIT": "127.0.0.1/255.255.255.255" if local else _permitted(ivr.listen.host),
         "AMI_PORT": str(ami.port if ami else 5038),
         "AMI_USER": ami.username if ami else "nobody",
         "AMI_SECRET": _text("ami.secret", ami.secret) if ami else "",
@@ -141,6 +142,17 @@ def _values(settings: Settings, folder: Path, run: Path, program: Program | None
         "MUSIC": _path("asterisk.run", run / "music"),
         "PROGRAM": _folders(program),
     }
+
+
+def _permitted(host: str) -> str:
+    """Who may log in from another machine: only our server, where [ivr] listen says at which address it is; else anybody."""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return "0.0.0.0/0.0.0.0"
+    if address.version == 6 or address.is_unspecified or address.is_loopback:
+        return "0.0.0.0/0.0.0.0"
+    return f"{address}/255.255.255.255"
 
 
 def _yes(value: bool) -> str:

@@ -100,6 +100,11 @@ def test_ami_of_another_machine(tmp_path: Path) -> None:
     assert "permit = 0.0.0.0/0.0.0.0" in files["shouwen_manager.conf"]
 
 
+def test_ami_of_another_machine_lets_only_our_address_in(tmp_path: Path) -> None:
+    files = written(tmp_path, '[ivr]\nlisten = "192.0.2.7:4573"\n[ami]\nhost = "pbx.example"\nsecret = "x"')
+    assert "permit = 192.0.2.7/255.255.255.255" in entries(files["shouwen_manager.conf"])
+
+
 def test_accounts(tmp_path: Path) -> None:
     files = written(
         tmp_path,
