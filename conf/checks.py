@@ -8,7 +8,9 @@ from typing import Any
 
 from conf.decode import BAD
 from conf.settings import Bind, Settings, Smsc
+from conf.testing import Route
 from hotline.domain.catalogue import Fee, Service
+from hotline.domain.testplan import TestPlan
 
 
 def cross_check(settings: Settings) -> list[str]:
@@ -19,6 +21,10 @@ def cross_check(settings: Settings) -> list[str]:
     lines += _repeated("service", settings.service, "code")
     lines += _ambiguous(settings.service)
     lines += [line for path, service in _good("service", settings.service) for line in _service(path, service)]
+    lines += [line for path, route in _good("route", settings.route) for line in _route(path, route)]
+    lines += _repeated("route", settings.route, "name")
+    lines += _repeated("test_plan", settings.test_plan, "name")
+    lines += [line for path, plan in _good("test_plan", settings.test_plan) for line in _plan(path, plan, settings)]
     if settings.billing is not BAD:
         lines += _in_order("billing", settings.billing, "first_wait_s", "longest_wait_s")
     if settings.web is not BAD and settings.web.tokens is not BAD:
@@ -111,3 +117,27 @@ def _shared_tokens(tokens: dict[str, Any]) -> Iterator[str]:
     for name, secret in tokens.items():
         if secret is not BAD and first.setdefault(secret, name) != name:
             yield f"web.tokens.{name} = ***: is that of {first[secret]} too; the timeline could not tell who acted"
+
+
+def _route(path: str, route: Route) -> Iterator[str]:
+    if BAD not in (route.endpoint, route.sip) and bool(route.endpoint) == bool(route.sip):
+        yield f'{path}: give either endpoint = "…", one that your Asterisk has, or sip = "host:port", for which one is written'
+
+
+def _plan(path: str, plan: TestPlan, settings: Settings) -> Iterator[str]:
+    if BAD not in (plan.every_s, plan.calls_per_hour) and bool(plan.every_s) == bool(plan.calls_per_hour):
+        yield f"{path}: give either every_s or calls_per_hour"
+    ways = settings.smsc if plan.kind == "sms" else settings.route
+    known = {way.name for _, way in _good("", ways)}
+    for key in ("route", "second_route"):
+        name = getattr(plan, key)
+        if name is not BAD and name and name not in known:
+            table = "[[smsc]]" if plan.kind == "sms" else "[[route]]"
+            yield f'{path}.{key} = "{name}": no {table} has this name; known: {", ".join(sorted(known)) or "none"}'
+    if plan.busy_calls_per_hour not in (0, BAD) and plan.busy_hours == "":
+        yield f"{path}.busy_calls_per_hour = {plan.busy_calls_per_hour}: has no effect without busy_hours"
+    codes = {service.code for _, service in _good("service", settings.service)}
+    if plan.kind == "sms" and plan.number is not BAD and plan.number not in codes:
+        yield f'{path}.number = "{plan.number}": no [[service]] has this code; a test by text orders and cancels one'
+    if plan.kind == "call" and settings.ami is None:
+        yield f"{path}: test calls are dialled by Asterisk, but there is no [ami]"

@@ -13,10 +13,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 from msgspec import Meta
 
+from conf.testing import Route, Testing
 from conf.values import DatabaseUrl, Endpoint, Secret, SmppPassword
 from conf.voice import Ami, Asterisk, Hours, Ivr, Phone, Queue, Topic
 from hotline.domain.catalogue import Catalogue, Service
 from hotline.domain.rules import CallRules, Rules
+from hotline.domain.testplan import TestPlan
 
 PACKAGED_TEXTS = Path(__file__).parent / "texts"
 """The texts that come with the program."""
@@ -220,6 +222,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         database, ledger, web, billing, rules, ivr, asterisk, ami, queue, hours, texts, log: the tables of those names.
             Without [ami] there is no link to it: no agents, no call-backs.
         phone, topic: the `[[phone]]` and `[[topic]]` tables, in order.
+        testing, route, test_plan: the tables of test calls.
         smsc: the `[[smsc]]` tables, in order.
         service: the `[[service]]` tables, in order.
     """
@@ -237,6 +240,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     hours: Hours = Hours()
     phone: tuple[Phone, ...] = ()
     topic: tuple[Topic, ...] = ()
+    testing: Testing = Testing()
+    route: tuple[Route, ...] = ()
+    test_plan: tuple[TestPlan, ...] = ()
     texts: TextFiles = TextFiles()
     log: Log = Log()
     rules: Rules = Rules()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from hotline.domain import agent_events, call_events, surge_events
+from hotline.domain import agent_events, call_events, surge_events, testcall_events
 from hotline.domain.event import Event as Event  # noqa: PLC0414 - others know it from here
 from hotline.domain.meaning import Meaning
 
@@ -284,7 +284,7 @@ class DeadLetterSettled(Event, frozen=True, gc=False):
     note: str
 
 
-MODULES = (call_events, agent_events, surge_events)
+MODULES = (call_events, agent_events, surge_events, testcall_events)
 """Where the other kinds of events are."""
 EVENTS: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__subclasses__()}
 """Every kind of event by the name under which it is stored."""

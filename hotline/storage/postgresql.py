@@ -12,6 +12,7 @@ from typing import Any
 
 import psycopg
 
+from hotline.storage.schema import test_call
 from hotline.storage.store import CommandRow, Head, LinkRow, StorageError, Writes
 
 _CLAIM = """INSERT INTO command (id, at) SELECT * FROM unnest(%s::text[], %s::bigint[])
@@ -33,6 +34,12 @@ _WOKEN = """DELETE FROM wake USING unnest(%s::bigint[], %s::bigint[]) AS n(due, 
 WHERE wake.due = n.due AND wake.id = n.id"""
 _WRITE_HEADS = """UPDATE chain SET seq = n.seq, hash = n.hash
 FROM unnest(%s::bigint[], %s::bytea[], %s::int[]) AS n(seq, hash, partition) WHERE chain.partition = n.partition"""
+_TYPES = {"TEXT": "text", "INTEGER": "int", "SMALLINT": "smallint", "BIGINT": "bigint"}
+_TEST_COLUMNS = [(column.name, _TYPES[str(column.type)]) for column in test_call.columns]
+_TESTS = f"""INSERT INTO test_call ({", ".join(name for name, _ in _TEST_COLUMNS)})
+SELECT * FROM unnest({", ".join(f"%s::{kind}[]" for _, kind in _TEST_COLUMNS)})"""  # noqa: S608 - our own table
+_CORRECTED = """UPDATE test_call SET ending = n.ending, ending_was = n.ending_was
+FROM unnest(%s::text[], %s::text[], %s::text[]) AS n(ending, ending_was, id) WHERE test_call.id = n.id"""
 _LINK = """INSERT INTO link (id, smsc, used_at, arrivals)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[])
 ON CONFLICT (id) DO UPDATE SET used_at = excluded.used_at, arrivals = excluded.arrivals"""
@@ -102,6 +109,8 @@ class PostgresStore:
                 (_WOKEN, writes.woken),
                 (_WRITE_HEADS, writes.heads),
                 (_LINK, writes.links),
+                (_TESTS, writes.tests),
+                (_CORRECTED, writes.corrected),
             ):
                 if rows:
                     self._db.execute(sql, _columns(rows))

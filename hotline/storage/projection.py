@@ -1,4 +1,4 @@
-"""What an event changes in the outbox and among the wake-ups: the one place where it is said, for live batches and rebuilds."""
+"""What an event changes beside its stream's state, in outbox, wake-ups and test calls: the one place where that is said."""
 
 from __future__ import annotations
 
@@ -7,8 +7,11 @@ from typing import Any
 
 from hotline.domain import call_events as ce
 from hotline.domain import events as ev
+from hotline.domain import testcall_events as te
+from hotline.domain.testcall_state import PREFIX as OF_TEST
 from hotline.storage.codec import to_us
 from hotline.storage.store import Writes
+from hotline.storage.test_rows import ended_row, missed_row
 
 Project = Callable[[Writes, Mapping[str, str], int, str, int, Any], None]
 """Adds what an event changes: rows to add to, owner of new rows by channel, event id, stream, time (microseconds), event."""
@@ -72,6 +75,36 @@ def _call_tried(
         writes.done.append((event.attempt,))
 
 
+def _test_queued(writes: Writes, owner: Mapping[str, str], event_id: int, stream: str, at: int, _: te.TestCallPlanned) -> None:
+    writes.queued.append((event_id, stream, "test", "due", at, "", owner.get("test", "")))
+
+
+def _test_weighed(writes: Writes, _o: Mapping[str, str], _id: int, _stream: str, _at: int, event: te.TestCallWeighed) -> None:
+    writes.done.append((event.row,))
+
+
+def _alarm_queued(
+    writes: Writes, owner: Mapping[str, str], event_id: int, stream: str, at: int, _: te.AlarmRaised | te.AlarmEnded
+) -> None:
+    writes.queued.append((event_id, stream, "alarm", "due", at, "", owner.get("alarm", "")))
+
+
+def _alarm_sent(writes: Writes, _o: Mapping[str, str], _id: int, _stream: str, _at: int, event: te.AlarmSent) -> None:
+    writes.done.append((event.row,))
+
+
+def _test_ended(writes: Writes, _o: Mapping[str, str], event_id: int, stream: str, _at: int, event: te.TestCallEnded) -> None:
+    writes.tests.append(ended_row(stream.removeprefix(OF_TEST), event_id, event))
+
+
+def _slot_missed(writes: Writes, _o: Mapping[str, str], event_id: int, _stream: str, _at: int, event: te.TestSlotMissed) -> None:
+    writes.tests.append(missed_row(event_id, event))
+
+
+def _test_corrected(writes: Writes, _o: Mapping[str, str], _id: int, stream: str, _at: int, event: te.TestCallCorrected) -> None:
+    writes.corrected.append((event.ending, event.was, stream.removeprefix(OF_TEST)))
+
+
 PROJECT: Mapping[type[ev.Event], Project] = {
     ev.MtQueued: _text_queued,
     ev.MtAccepted: _text_accepted,
@@ -89,6 +122,14 @@ PROJECT: Mapping[type[ev.Event], Project] = {
     ce.CallBackQueued: _call_queued,
     ce.CallBackTried: _call_tried,
     ce.CallBackEnded: _call_tried,
+    te.TestCallPlanned: _test_queued,
+    te.TestCallWeighed: _test_weighed,
+    te.TestCallEnded: _test_ended,
+    te.TestSlotMissed: _slot_missed,
+    te.TestCallCorrected: _test_corrected,
+    te.AlarmRaised: _alarm_queued,
+    te.AlarmEnded: _alarm_queued,
+    te.AlarmSent: _alarm_sent,
 }
 """HOT: the kinds of events that change the outbox or the wake-ups, each with what adds its one change to the rows of a commit.
 

@@ -1,6 +1,7 @@
 """Tables. Times are integer microseconds since 1970 UTC; `stream` is a subscriber's MSISDN.
 
-A call whose caller is not known has the stream "call:ID", an agent "agent:NAME", a surge "hotline".
+A call whose caller is not known has the stream "call:ID", an agent "agent:NAME", a surge "hotline", a test call "test:ID", its
+plan "plan:NAME".
 
 Everything that one decision touches lies in one stream, so a distributed PostgreSQL can spread all tables
 but `chain`, `link` and `lease` by the column `stream`.
@@ -97,3 +98,52 @@ lease = sa.Table(
     sa.Column("until", sa.BigInteger, nullable=False),
 )
 """Who owns what until when: processes, SMSC binds, slots of the clock, the retention of recordings."""
+
+test_call = sa.Table(
+    "test_call",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("day", sa.Integer, nullable=False),
+    sa.Column("hour", sa.SmallInteger, nullable=False),
+    sa.Column("plan", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("route", sa.Text, nullable=False),
+    sa.Column("number", sa.Text, nullable=False),
+    sa.Column("caller_id", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("planned_at", sa.BigInteger, nullable=False),
+    sa.Column("dialled_at", sa.BigInteger),
+    sa.Column("ending", sa.Text, nullable=False),
+    sa.Column("ending_was", sa.Text, nullable=False),
+    sa.Column("pdd_ms", sa.Integer),
+    sa.Column("answer_ms", sa.Integer),
+    sa.Column("talk_ms", sa.Integer),
+    sa.Column("heard", sa.Text, nullable=False),
+    sa.Column("sip_code", sa.SmallInteger, nullable=False),
+    sa.Column("cause_q850", sa.SmallInteger, nullable=False),
+    sa.Column("dial_status", sa.Text, nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("recording", sa.Text, nullable=False),
+    sa.Column("event", sa.BigInteger, nullable=False),
+    sqlite_with_rowid=False,
+)
+"""One row per attempt that has ended, or was missed, made from the events: what reports count and list.
+
+`day` is YYYYMMDD and `hour` 0 to 23 of planned_at, in the zone that was set then. `ending_was` is what a person corrected, or "".
+`event` is the TestCallEnded or TestSlotMissed that made the row.
+"""
+sa.Index(
+    "test_call_count",
+    test_call.c.day,
+    test_call.c.kind,
+    test_call.c.source,
+    test_call.c.hour,
+    test_call.c.plan,
+    test_call.c.route,
+    test_call.c.number,
+    test_call.c.ending,
+    test_call.c.cause_q850,
+    test_call.c.pdd_ms,
+)
+sa.Index("test_call_list", test_call.c.day, test_call.c.planned_at, test_call.c.id)
+sa.Index("test_call_ending", test_call.c.ending, test_call.c.day, test_call.c.planned_at, test_call.c.id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import chain
 from typing import Any
 
@@ -59,17 +59,29 @@ _COMMAND = _Rows(s.command, " ON CONFLICT (id) DO NOTHING")
 _OUTBOX = _Rows(s.outbox)
 _WAKE = _Rows(s.wake)
 _LINK = _Rows(s.link, " ON CONFLICT (id) DO UPDATE SET used_at = excluded.used_at, arrivals = excluded.arrivals")
+_TEST = _Rows(s.test_call)
 _INSERTS: tuple[tuple[str, _Rows], ...] = (
     ("events", _EVENT),
     ("states", _STATE),
     ("queued", _OUTBOX),
     ("wakes", _WAKE),
     ("links", _LINK),
+    ("tests", _TEST),
 )
+
+
+def _updates(writes: Writes) -> Iterator[tuple[str, list[Any]]]:
+    yield _CHANGED, writes.changed
+    yield _WOKEN, writes.woken
+    yield _HEAD, writes.heads
+    yield _CORRECTED, writes.corrected
+
+
 _MARKS = [",".join("?" * number) for number in range(MOST_ROWS + 1)]
 _DONE = "DELETE FROM outbox WHERE id IN"
 _CHANGED = "UPDATE outbox SET state=?1, reason=?2, owner=?3, since=?4 WHERE id=?5 AND state<>?1"
 _WOKEN = "DELETE FROM wake WHERE due=? AND id=?"
+_CORRECTED = "UPDATE test_call SET ending=?, ending_was=? WHERE id=?"
 _HEAD = "UPDATE chain SET seq=?, hash=? WHERE partition=?"
 _LINKS = _sql(sa.select(s.link))
 
@@ -152,7 +164,7 @@ class SqliteStore:
                     insert.run(self._cursor, rows)
             if writes.done:
                 self._in(_DONE, [row for (row,) in writes.done])
-            for sql, changes in ((_CHANGED, writes.changed), (_WOKEN, writes.woken), (_HEAD, writes.heads)):
+            for sql, changes in _updates(writes):
                 if changes:
                     self._cursor.executemany(sql, changes)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 EventRow = tuple[int, str, int, str, str, str, bytes]
 """id, stream, at, kind, cause, body, hash."""
@@ -14,6 +14,8 @@ OutboxRow = tuple[int, str, str, str, int, str, str]
 """id, stream, channel, state, since, reason, owner."""
 LinkRow = tuple[str, str, int, str]
 """id, smsc, used_at, arrivals as JSON."""
+TestRow = tuple[Any, ...]
+"""A row of `test_call`, its columns in their order."""
 Head = tuple[int, bytes]
 """How many events a partition has, and the hash of its last one."""
 
@@ -39,6 +41,8 @@ class Writes:
     woken: list[tuple[int, int]] = field(default_factory=list)
     heads: list[tuple[int, bytes, int]] = field(default_factory=list)  # seq, hash, partition
     links: list[LinkRow] = field(default_factory=list)
+    tests: list[TestRow] = field(default_factory=list)
+    corrected: list[tuple[str, str, str]] = field(default_factory=list)  # ending, ending_was, id of a test call
 
 
 class Store(Protocol):
