@@ -79,9 +79,9 @@ class ChannelList:
             self.known, self._asked_at = True, asked_at - (LIST_S - APPEAR_S if young else 0)
 
 
-def row_of(message: Message, prefix: str) -> int | None:
-    """The row whose call an event is about, by a channel id that begins with `prefix`; None: of no such call."""
-    for name in ("Uniqueid", "Linkedid", "ActionID", "DestUniqueid"):
+def row_of(message: Message, prefix: str, names: tuple[str, ...] = ("Uniqueid", "Linkedid", "ActionID")) -> int | None:
+    """The row whose call an event is about, by an id that begins with `prefix` in one of its headers; None: of no such call."""
+    for name in names:
         words = message.get(name).removesuffix(";2")
         if words.startswith(prefix) and words[len(prefix) :].isdecimal():
             return int(words[len(prefix) :])
