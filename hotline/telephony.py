@@ -9,7 +9,7 @@ import logging
 import math
 import secrets
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -21,7 +21,7 @@ from twisted.python.threadpool import ThreadPool
 from conf.problems import BadSettings
 from conf.settings import Settings
 from hotline.batch import Outcome
-from hotline.domain.calendar import Calendar, Span
+from hotline.desk import calendar_of
 from hotline.domain.commands import Command
 from hotline.ledger import Ledger
 from hotline.metrics import Counted
@@ -303,19 +303,6 @@ def ami_client(settings: Settings, reactor: Any, *, keys: bool = False) -> AmiCl
     events = f"{EVENTS},dtmf" if keys else EVENTS
     return AmiClient(
         cast(Any, endpoint), ami.username, ami.secret, reactor, action_s=ami.action_s, ping_s=ami.ping_s, events=events
-    )
-
-
-def calendar_of(settings: Settings) -> Calendar:
-    """The agents' days and hours, as set."""
-    hours = settings.hours
-    return Calendar(
-        zone=settings.zone,
-        working=Span.of(hours.agents),
-        off=Span.of(hours.weekend),
-        holidays=frozenset(map(date.fromisoformat, hours.holidays)),
-        working_days=frozenset(map(date.fromisoformat, hours.working_days)),
-        new_year=frozenset(map(date.fromisoformat, hours.new_year)),
     )
 
 

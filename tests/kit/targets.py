@@ -21,7 +21,8 @@ from tests.kit.sipp import FOREVER_MS, Playing, free_port_udp
 
 REASONS = {
     403: "Forbidden", 404: "Not Found", 408: "Request Timeout", 410: "Gone", 480: "Temporarily Unavailable",
-    484: "Address Incomplete", 486: "Busy Here", 488: "Not Acceptable Here", 500: "Server Internal Error", 502: "Bad Gateway", 503: "Service Unavailable",
+    484: "Address Incomplete",
+    486: "Busy Here", 488: "Not Acceptable Here", 500: "Server Internal Error", 502: "Bad Gateway", 503: "Service Unavailable",
     504: "Server Time-out", 600: "Busy Everywhere", 603: "Decline",
 }  # fmt: skip
 RTP_PORTS = 400
