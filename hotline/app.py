@@ -181,10 +181,7 @@ class App:
         if "testcalls" not in self.roles:
             return None
         shared = self.telephony.ami if self.telephony is not None else None
-        listen = listener_of(self.settings)
-        return Dialling(
-            self.settings, self.ledger, self.reader, self.owner, self._reactor, self.registry, listen=listen, ami=shared
-        )
+        return Dialling(self.settings, self.ledger, self.reader, self.owner, self._reactor, self.registry, ami=shared)
 
     def _make_recordings(self) -> Recordings | None:
         if "ivr" not in self.roles:

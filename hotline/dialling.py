@@ -27,21 +27,17 @@ from hotline.storage.queries.due import still_due
 from hotline.storage.reading import Reader
 from hotline.storage.store import StorageError
 from hotline.telephony import ami_client
+from hotline.testcalls.ears import Ears
 from ivr.ami import AmiClient
 from ivr.inlet import Inlet
-from ivr.menu import HOUSE_SAYS
 from ivr.test_calls import Surroundings, TestCalls
 from ivr.test_codes import is_code
 from ivr.test_hearing import Hearing
 
 log = logging.getLogger(__name__)
 
-GREETINGS = frozenset(name for name in HOUSE_SAYS if name.startswith("greeting_"))
-"""What a plan without `expect` wants to hear, in either language; which of them is said depends on hour and holiday."""
 INSIST_S, INSIST_MOST_S = 0.5, 30.0
 """When a command that must not be lost is tried again, while the ledger can't store; each time twice as long."""
-Listen = Callable[[TestCallPlanned, Path], Heard]
-"""Says what a recording holds; called in a thread."""
 
 
 def wants_keys(settings: Settings) -> bool:
@@ -54,6 +50,7 @@ class Dialling:
 
     Attributes:
         relay: dials the rows of channel "test".
+        ears: listens, in a thread.
         ami: the link to Asterisk; None without [ami], and then there is no relay either.
     """
 
@@ -66,16 +63,14 @@ class Dialling:
         reactor: Any,
         registry: CollectorRegistry,
         *,
-        listen: Listen,
         ami: AmiClient | None = None,
     ) -> None:
         """Make all parts for the process `owner`; nothing connects yet.
 
         Args:
-            listen: says what a recording holds.
             ami: the link of this process, if it has one already: it is shared, and whoever made it starts and stops it.
         """
-        self._settings, self._reactor, self._listen = settings, reactor, listen
+        self._settings, self._reactor, self.ears = settings, reactor, Ears(settings)
         self._routes = {route.name: route.channel for route in settings.route}
         self._inlet = Inlet(ledger.put, reactor)
         self._listeners = ThreadPool(0, 1, "listening")
@@ -90,7 +85,7 @@ class Dialling:
         settings = self._settings
         if self.ami is None:
             return None
-        hearing = Hearing(self._heard, _expected, self._is_code, settings.asterisk.recordings.absolute())
+        hearing = Hearing(self._heard, self._is_code, settings.asterisk.recordings.absolute())
         around = Surroundings(
             channel=self._channel,
             still_due=lambda row: reader.run(still_due, row, owner),
@@ -108,8 +103,8 @@ class Dialling:
         endpoint = self._routes.get(planned.route, "")
         return f"PJSIP/{planned.number}@{endpoint}" if endpoint else ""
 
-    def _heard(self, planned: TestCallPlanned, path: Path) -> Deferred[Heard]:
-        return deferToThreadPool(self._reactor, self._listeners, self._listen, planned, path)
+    def _heard(self, planned: TestCallPlanned, path: Path) -> Deferred[tuple[Heard, bool]]:
+        return deferToThreadPool(self._reactor, self._listeners, self.ears.listen, planned, path)
 
     def _is_code(self, digits: str, caller_id: str, since: datetime, until: datetime) -> bool:
         ami = self._settings.ami
@@ -154,10 +149,6 @@ class Dialling:
         self._inlet.flush()
         self._listeners.stop()
         return result
-
-
-def _expected(planned: TestCallPlanned) -> frozenset[str]:
-    return frozenset(planned.expect) or GREETINGS
 
 
 def _now() -> datetime:

@@ -31,14 +31,12 @@ class Hearing:
     """How answered calls are heard.
 
     Attributes:
-        listen: what a recording holds; run only where there is sound in it.
-        expected: the names of what may be heard.
+        listen: what a recording holds, and whether that is what was expected; run only where there is sound in it.
         is_code: whether digits hold our hotline's code for a caller id, sent between two times.
         recordings: folder of recordings, as we and Asterisk see it.
     """
 
-    listen: Callable[[TestCallPlanned, Path], Deferred[Heard]]
-    expected: Callable[[TestCallPlanned], frozenset[str]]
+    listen: Callable[[TestCallPlanned, Path], Deferred[tuple[Heard, bool]]]
     is_code: Callable[[str, str, datetime, datetime], bool]
     recordings: Path
 
@@ -47,11 +45,12 @@ class Hearing:
         name = recording_of(planned)
         path = self.recordings / name
         octets = path.stat().st_size if path.is_file() else 0
+        right = False
         if leg.received == 0:
             heard = Heard("one-way")
         elif octets > EMPTY_OCTETS:
             try:
-                heard = await self.listen(planned, path)
+                heard, right = await self.listen(planned, path)
             except Exception as error:  # whatever went wrong in listening, the network did not
                 log.exception("test call %s can't be listened to", planned.attempt)
                 return Ending.OWN_FAULT, f"its recording could not be listened to: {type(error).__name__}", None
@@ -67,12 +66,9 @@ class Hearing:
             received=leg.received,
             jitter_ms=leg.jitter_ms,
         )
-        return self._judged(planned, found), "", found
-
-    def _judged(self, planned: TestCallPlanned, heard: Heard) -> Ending:
-        if heard.what in self.expected(planned):
-            return Ending.ANSWERED_WRONG_PROMPT if heard.code == "no" else Ending.ANSWERED_OK
-        return Ending.ANSWERED_SILENT if heard.what in SILENT else Ending.ANSWERED_WRONG_PROMPT
+        if right:
+            return Ending.ANSWERED_WRONG_PROMPT if found.code == "no" else Ending.ANSWERED_OK, "", found
+        return Ending.ANSWERED_SILENT if found.what in SILENT else Ending.ANSWERED_WRONG_PROMPT, "", found
 
     def _code(self, planned: TestCallPlanned, leg: Leg) -> str:
         until = leg.ended_at

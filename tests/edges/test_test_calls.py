@@ -81,7 +81,7 @@ class Desk(Rig):
             channel=lambda planned: f"PJSIP/{planned.number}@route-{planned.route}" if planned.route != "gone" else "",
             still_due=lambda row: succeed(row in self.ledger.due),
             ended=lambda attempt: succeed(self.ledger.ended.get(attempt, "")),
-            hearing=Hearing(self._listen, lambda planned: frozenset(("greeting_morning",)), self._is_code, folder),
+            hearing=Hearing(self._listen, self._is_code, folder),
             grace_s=GRACE_S,
             at_once=at_once,
         )
@@ -90,9 +90,10 @@ class Desk(Rig):
             self.client.start()
             self.let_in()
 
-    def _listen(self, planned: TestCallPlanned, path: Path) -> Deferred[Heard]:
+    def _listen(self, planned: TestCallPlanned, path: Path) -> Deferred[tuple[Heard, bool]]:
         self.listened.append(path.name)
-        return fail(self.heard) if isinstance(self.heard, Exception) else succeed(self.heard)
+        heard = self.heard
+        return fail(heard) if isinstance(heard, Exception) else succeed((heard, heard.what == "greeting_morning"))
 
     def _is_code(self, digits: str, caller_id: str, since: datetime, until: datetime) -> bool:
         assert since <= until
@@ -103,7 +104,7 @@ class Desk(Rig):
         wanted: dict[str, Any] = {"ring_s": 40, "listen_s": 6, "kind": "call", "route": "mobile", **fields}
         planned = TestCallPlanned(
             attempt=f"daily-{row}", plan="daily", number="10198", caller_id="13900000001",
-            planned_at=self.now() - timedelta(seconds=ago_s), **wanted,
+            planned_at=self.now() - timedelta(seconds=ago_s), day=20261123, **wanted,
         )  # fmt: skip
         self.ledger.due.add(row)
         self.relay.offer([(row, "plan:daily", planned)], left=left)
@@ -160,7 +161,7 @@ class Desk(Rig):
             self.tell(row, "DTMFEnd", Digit=key, Direction="Received")
         self.clock.advance(6)
         if self.sound is not None:
-            path = self.folder / recording_of(TestCallPlanned(f"daily-{row}", "", "", "", "", "", T0, 1, 1))
+            path = self.folder / recording_of(TestCallPlanned(f"daily-{row}", "", "", "", "", "", T0, 20261123, 1, 1))
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(self.sound)
         self.tell(row, "UserEvent", UserEvent="ShouwenTest", Received=received, Lost=3, Jitter="0.002")

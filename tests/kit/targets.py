@@ -105,9 +105,9 @@ class Seen:
 class Targets:
     """All far ends; `with` starts and ends them."""
 
-    def __init__(self, behaviours: Sequence[Behaviour], asterisk: str) -> None:
-        """Prepare them; `asterisk`: HOST:PORT of its SIP, only for the command line."""
-        self.behaviours, self._asterisk = {each.name: each for each in behaviours}, asterisk
+    def __init__(self, behaviours: Sequence[Behaviour], asterisk: str, *, traced: bool = True) -> None:
+        """Prepare them; `asterisk`: HOST:PORT of its SIP, only for the command line; `traced`: they keep all messages."""
+        self.behaviours, self._asterisk, self._traced = {each.name: each for each in behaviours}, asterisk, traced
         self.ports = {each.name: free_port_udp() for each in behaviours if not each.missing}
         self._playing: dict[str, Playing] = {}
 
@@ -121,7 +121,7 @@ class Targets:
         for index, (name, port) in enumerate(self.ports.items()):
             first = 33_000 + index * RTP_PORTS
             ranges = ("-min_rtp_port", str(first), "-max_rtp_port", str(first + RTP_PORTS - 2))
-            self._playing[name] = Playing(scenario(self.behaviours[name]), self._asterisk, port, *ranges)
+            self._playing[name] = Playing(scenario(self.behaviours[name]), self._asterisk, port, *ranges, traced=self._traced)
         return self
 
     def __exit__(self, *_: object) -> None:
