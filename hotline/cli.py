@@ -176,6 +176,8 @@ def load_settings(path: Path) -> Settings:
 def _serve(options: argparse.Namespace) -> int:
     from conf.problems import BadSettings
     from hotline import logs
+    # The listening's sums are small: numpy's threads would spin beside them for three times the CPU. It reads this when loaded.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from hotline.app import ROLES, App, CannotStart
     from sms.words import WordsWrong
 

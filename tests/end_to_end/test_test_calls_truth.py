@@ -6,12 +6,17 @@ None is misclassified, lost or dialled twice, whatever dies meanwhile, and our o
 
 from __future__ import annotations
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from statistics import median
 from typing import Any
 
+import pytest
+
 from tests.kit.dialling import LISTEN_S, TestCallRun, prompts
+from tests.kit.service import eventually
 from tests.kit.targets import Behaviour, Seen, alaw_of, sounds_of
 
 CALLS, FULL_CALLS = 300, 2000
@@ -28,8 +33,8 @@ ANSWERS = {
     "other": "answered-wrong-prompt", "tone": "answered-wrong-prompt", "silent": "answered-silent", "no-rtp": "answered-silent",
     "at-once": "answered-silent",
 }  # fmt: skip
-P95_MS = 60.0
-"""On a loaded machine of CI; an idle one does with 10 ms."""
+MEDIAN_MS, P95_MS = 10.0, 250.0
+"""What is asked of times on CI's machines, which do other things, too; an idle one has 10 ms at the 95th percentile."""
 
 
 def behaviours(folder: Path) -> list[Behaviour]:
@@ -127,13 +132,50 @@ def test_each_is_classified_as_the_far_end_says(tmp_path: Path, full: bool, caps
         apart = differences(run)
         assert len(apart["pdd"]) > calls / 5
         assert len(apart["answer"]) > calls / 5
-        figures = {f"{key}_p95_ms": round(p95(values), 1) for key, values in apart.items()}
+        figures = {f"{key} p95": round(p95(values), 1) for key, values in apart.items()}
         with capsys.disabled():
-            print(f"\n{calls} calls: {figures}, CPU {told['cpu_s']:.1f} s, of it {told['listening_s']:.1f} s listening")
+            cpu = f"CPU {told['cpu_s']:.1f} s, of it {told['listening_s']:.1f} s listening"
+            print(f"\n{calls} calls, 0 wrong, 0 lost, 0 double; ms beside sipp's times: {figures}; {cpu}")
         assert all(value < P95_MS for value in figures.values()), figures
+        assert all(median(values) < MEDIAN_MS for values in apart.values()), apart
         rows = {row["id"]: row for row in run.rows()}
         heard = {name: {rows[attempt]["heard"] for attempt, _, _, each in run.attempts if each == name} for name in ANSWERS}
         assert heard["right"] == {"zh/greeting_afternoon"}
         assert heard["no-rtp"] == {"one-way"}
         assert heard["tone"] == {"ring-back"}
         assert heard["silent"] == {"silence"}
+
+
+def _asterisk_dies(run: TestCallRun) -> None:
+    time.sleep(3)
+    run.asterisk.kill()
+    time.sleep(1)
+    run.asterisk.start()
+
+
+def _link_is_cut(run: TestCallRun) -> None:
+    for _ in range(3):
+        time.sleep(1.5)
+        run.cut_link()
+
+
+def _process_dies(run: TestCallRun) -> None:
+    for wait_s in (2.5, 1.0):
+        time.sleep(wait_s)
+        run.kill()
+        run.start()
+
+
+@pytest.mark.parametrize("trouble", [_asterisk_dies, _link_is_cut, _process_dies])
+def test_whatever_dies_none_is_dialled_twice_and_none_is_lost(tmp_path: Path, trouble: Callable[[TestCallRun], None]) -> None:
+    names = ("right", "ring-out", "486-rang", "code-503", "no-rtp", "late-right")
+    kinds = [each for each in behaviours(tmp_path) if each.name in names]
+    with TestCallRun(tmp_path / "run", kinds, dict.fromkeys(names, 10), rate=12, seed=7) as run:
+        run.start()
+        trouble(run)
+        # what a dead process left is taken over when its lease has ended
+        eventually(lambda: len(run.rows()) == 60 and not run.waiting(), 60.0, lambda: (len(run.rows()), run.waiting()))
+        assert wrong(run, own_faults=True) == []
+        own = [row for row in run.rows() if row["ending"] == "own-fault"]
+        assert 0 < len(own) < 50
+        assert all(row["why"] for row in own)

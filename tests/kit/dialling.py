@@ -115,7 +115,8 @@ class TestCallRun:
         """Start a process that dials, and wait until it runs."""
         command = [sys.executable, "-m", "tests.kit.dialling_serve", str(self.config), str(self.jobs)]
         with (self.folder / "dialling.log").open("a") as log:
-            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True)
+            env = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # as `shouwen serve` has it
+            process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True, env=env)
         self.processes.append(process)
         assert self._line(20) == "ready", self.log()[-3000:]
 
@@ -144,6 +145,13 @@ class TestCallRun:
     def pid(self) -> int:
         """Of the newest process."""
         return self.processes[-1].pid
+
+    def cut_link(self) -> None:
+        """Asterisk cuts all links to its manager interface."""
+        for line in self.asterisk.command("manager show connected").splitlines()[1:]:
+            words = line.split()
+            if len(words) > 4 and words[0] == "shouwen":
+                self.asterisk.command(f"manager kick session {words[4]}")
 
     def _line(self, timeout_s: float) -> str:
         process = self.processes[-1]
