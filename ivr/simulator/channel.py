@@ -38,8 +38,8 @@ class Happened(NamedTuple):
     """Something that the caller, or whoever looks at his handset, notices.
 
     Attributes:
-        kind: state, playing, key, recording, ended.
-        what: the state; the sound's path; the key; the recording's path; why the call ended.
+        kind: state, playing, key, recording, sent (digits to the caller), ended.
+        what: the state; the sound's path; the key; the recording's path; the digits; why the call ended.
         name: of the prompt, where it is known; of a key, TAKEN when it ends what goes on; of a state, who or why.
     """
 

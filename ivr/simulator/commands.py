@@ -187,11 +187,13 @@ class Commands:
     def execute(self, words: Sequence[str], answer: Answer) -> None:
         """EXEC; NoOp works on a dead channel too."""
         application = words[0].lower()
-        if application not in ("noop", "wait", "playback", "startmixmonitor", "mixmonitor", "set"):
+        if application not in ("noop", "wait", "playback", "startmixmonitor", "mixmonitor", "set", "senddtmf"):
             answer("200 result=-2")
         elif self._channel.hung_up and application != "noop":
             answer(DEAD)
         else:
+            if application == "senddtmf":
+                self._channel.on_event(Happened("sent", words[1].split(",")[0]))
             answer("200 result=0")
 
 

@@ -179,3 +179,28 @@ def test_whatever_dies_none_is_dialled_twice_and_none_is_lost(tmp_path: Path, tr
         own = [row for row in run.rows() if row["ending"] == "own-fault"]
         assert 0 < len(own) < 50
         assert all(row["why"] for row in own)
+
+
+def test_our_own_hotline_proves_itself_and_notes_nothing(tmp_path: Path) -> None:
+    prompts()
+    with TestCallRun(tmp_path / "run", [], {}, rate=2, own=3) as run:
+        run.start("testcalls,ivr")
+        run.await_done(60)
+        heard = run.query("SELECT body FROM event WHERE kind = 'TestCallHeard'")
+        assert [row["ending"] for row in run.rows()] == ["answered-ok"] * 3, (run.rows(), heard)
+        assert ['"code":"yes"' in each["body"] for each in heard] == [True] * 3, heard
+        assert all(row["heard"].startswith("zh/greeting_") for row in run.rows())
+        others = "SELECT stream, kind FROM event WHERE stream NOT LIKE 'test:%' AND stream NOT LIKE 'plan:%'"
+        assert run.query(others) == []
+        assert run.asterisk.queue_log() == [] or not any(line[4] == "ENTERQUEUE" for line in run.asterisk.queue_log())
+
+
+def test_while_our_server_is_away_no_test_caller_comes_to_the_queue(tmp_path: Path) -> None:
+    prompts()
+    with TestCallRun(tmp_path / "run", [], {}, rate=1, own=1, listen_s=6) as run:
+        run.start()
+        run.await_done(60)
+        (row,) = run.rows()
+        assert row["ending"] == "answered-wrong-prompt", row
+        assert row["heard"] == "zh/safe", row
+        assert not any(line[4] == "ENTERQUEUE" for line in run.asterisk.queue_log())

@@ -24,7 +24,7 @@ from typing import Any, Self
 
 from conf.load import load
 from hotline.storage.upgrade import upgrade
-from tests.kit.asterisk import Asterisk
+from tests.kit.asterisk import NUMBER, Asterisk
 from tests.kit.calls import PROMPTS, TOPIC, _make_prompts
 from tests.kit.service import ROOT, SERVICES, toml
 from tests.kit.targets import Behaviour, Seen, Targets
@@ -55,13 +55,14 @@ class TestCallRun:
 
     def __init__(
         self, folder: Path, behaviours: Sequence[Behaviour], counts: Mapping[str, int], *, rate: float, seed: int = 1,
-        at_once: int = 150, listen_s: int = LISTEN_S, url: str = "sqlite:///shouwen.db", traced: bool = True,
+        at_once: int = 150, listen_s: int = LISTEN_S, url: str = "sqlite:///shouwen.db", traced: bool = True, own: int = 0,
     ) -> None:  # fmt: skip
         """Start Asterisk and the far ends.
 
         Args:
             counts: calls by behaviour.
             rate: new calls a second; their order and times are drawn from `seed`.
+            own: so many calls to our own hotline, which must bring its code; give `start` the role ivr, too.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.url = folder, url
@@ -74,25 +75,31 @@ class TestCallRun:
         self.attempts = [
             (f"{name}-{nth}-{slot}", f"{name}-{nth}", str(FIRST_NUMBER + nth), name) for nth, name in enumerate(drawn)
         ]
+        self.attempts += [(f"own-{nth}-{slot}", f"own-{nth}", NUMBER, "self") for nth in range(own)]
+        drawn += ["self"] * own
         times = sorted(chance.uniform(0, len(drawn) / rate) for _ in drawn)
         self.jobs = folder / "jobs.json"
         self.jobs.write_text(json.dumps([[each[0], each[1], at] for each, at in zip(self.attempts, times, strict=True)]))
         ivr = {"prompts": PROMPTS}
-        self.asterisk = Asterisk(folder / "asterisk", route=self.targets.routes, ivr=ivr, start=False)
+        self.asterisk = Asterisk(folder / "asterisk", ivr=ivr, start=False)
+        routes = [*self.targets.routes, {"name": "self", "sip": str(self.asterisk.sip)}]
         later = f"{(now + timedelta(hours=10)):%H}"
         plans = [
             {
                 "name": plan, "route": name, "number": number, "caller_id": CALLER, "every_s": 86_400,
                 "hours": f"{later}:00-{later}:01", "ring_s": RING_S, "listen_s": listen_s,
+                "proof": name == "self",
             }
             for _, plan, number, name in self.attempts
         ]  # fmt: skip
         self.config = folder / "shouwen.toml"
-        tables = {
+        tables: dict[str, Any] = {
             **self.asterisk.tables(), "database": {"url": url}, "web": {"listen": "127.0.0.1:0"}, "test_plan": plans,
-            "testing": {"calls_at_once": at_once},
+            "testing": {"calls_at_once": at_once}, "route": routes,
         }  # fmt: skip
         self.config.write_text(toml(tables), encoding="utf-8")
+        few = tables["test_plan"][:20]  # what Asterisk needs to know of them is their caller id
+        self.asterisk.config.write_text(toml(self.asterisk.tables() | {"route": routes, "test_plan": few}), encoding="utf-8")
         self.settings = load(self.config)
         upgrade(str(self.settings.database.url))
         self.processes: list[subprocess.Popen[str]] = []
@@ -111,9 +118,9 @@ class TestCallRun:
 
     # -- the process that dials
 
-    def start(self) -> None:
+    def start(self, roles: str = "testcalls") -> None:
         """Start a process that dials, and wait until it runs."""
-        command = [sys.executable, "-m", "tests.kit.dialling_serve", str(self.config), str(self.jobs)]
+        command = [sys.executable, "-m", "tests.kit.dialling_serve", str(self.config), str(self.jobs), roles]
         with (self.folder / "dialling.log").open("a") as log:
             env = os.environ | {"OPENBLAS_NUM_THREADS": "1"}  # as `shouwen serve` has it
             process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=log, text=True, env=env)

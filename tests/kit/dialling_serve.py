@@ -1,4 +1,4 @@
-"""A process of the role "testcalls" that is told which slots to open: python -m tests.kit.dialling_serve CONFIG JOBS.
+"""A process of the role "testcalls" that is told which slots to open: python -m tests.kit.dialling_serve CONFIG JOBS [ROLES].
 
 JOBS is JSON: a list of [attempt, plan, seconds after the start]. Each is opened once, however often the process is started with
 them. It says "ready", then a line of JSON when nothing is pending any more: its CPU, how much of that was listening, and endings.
@@ -28,8 +28,8 @@ reactor: Any = installed
 class Driver:
     """Opens slots, and ends the process when all are done."""
 
-    def __init__(self, config: Path, jobs: list[tuple[str, str, float]]) -> None:
-        self.app = App(load(config), reactor, roles=("testcalls",))
+    def __init__(self, config: Path, jobs: list[tuple[str, str, float]], roles: tuple[str, ...]) -> None:
+        self.app = App(load(config), reactor, roles=roles)
         self.jobs, self.unopened, self.listening_s = jobs, len(jobs), 0.0
         assert self.app.dialling is not None
         ears = self.app.dialling.ears
@@ -81,7 +81,8 @@ class Driver:
 def main() -> None:
     """Run until SIGTERM."""
     logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
-    driver = Driver(Path(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text()))
+    roles = tuple(sys.argv[3].split(",")) if len(sys.argv) > 3 else ("testcalls",)
+    driver = Driver(Path(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text()), roles)
     reactor.callWhenRunning(driver.start)
     signal.signal(signal.SIGTERM, lambda *_: reactor.callFromThread(driver.stop))
     reactor.run(installSignalHandlers=False)

@@ -261,8 +261,8 @@ class Hotline:
 
 
 def _with(settings: Settings, changes: dict[str, Any]) -> Settings:
-    """Settings with some tables changed, such as queue={"max": 1}."""
+    """Settings with some tables changed, such as queue={"max": 1}; what is no dict takes the place of the whole."""
     for table, values in changes.items():
-        changed = msgspec.structs.replace(getattr(settings, table), **values)
+        changed = msgspec.structs.replace(getattr(settings, table), **values) if isinstance(values, dict) else values
         settings = msgspec.structs.replace(settings, **{table: changed})
     return settings
