@@ -51,6 +51,7 @@ class Dialling:
     Attributes:
         relay: dials the rows of channel "test".
         ears: listens, in a thread.
+        inlet: of the ledger, for all commands about test calls: those of 0.2 s are committed together.
         ami: the link to Asterisk; None without [ami], and then there is no relay either.
     """
 
@@ -72,7 +73,7 @@ class Dialling:
         """
         self._settings, self._reactor, self.ears = settings, reactor, Ears(settings)
         self._routes = {route.name: route.channel for route in settings.route}
-        self._inlet = Inlet(ledger.put, reactor)
+        self.inlet = Inlet(ledger.put, reactor)
         self._listeners = ThreadPool(0, 1, "listening")
         self._own = ami is None
         self.ami = ami or ami_client(settings, reactor, keys=wants_keys(settings))
@@ -95,7 +96,7 @@ class Dialling:
             grace_s=settings.testing.grace_s,
             at_once=settings.testing.calls_at_once,
         )
-        return TestCalls(self.ami, self._inlet.execute, self._insist, around, _now, self._reactor)
+        return TestCalls(self.ami, self.inlet.execute, self._insist, around, _now, self._reactor)
 
     # -- what the relay asks for
 
@@ -119,7 +120,7 @@ class Dialling:
                     log.error("a test call can't be noted: %s", outcome.error)
                 then()
 
-        self._inlet.put(command, done)
+        self.inlet.put(command, done)
 
     # -- running
 
@@ -146,7 +147,7 @@ class Dialling:
         return self.ami.stop() if self._own and self.ami is not None else succeed(None)
 
     def _stopped(self, result: object) -> object:
-        self._inlet.flush()
+        self.inlet.flush()
         self._listeners.stop()
         return result
 

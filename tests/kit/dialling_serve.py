@@ -60,7 +60,8 @@ class Driver:
             assert outcome.error is None, outcome.error
             self.unopened -= 1
 
-        self.app.ledger.execute(slot).addCallback(opened)
+        assert self.app.dialling is not None
+        self.app.dialling.inlet.execute(slot).addCallback(opened)
 
     def _look(self) -> None:
         relay = self.app.dialling.relay if self.app.dialling is not None else None
