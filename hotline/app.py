@@ -184,10 +184,14 @@ class App:
         return Dialling(self.settings, self.ledger, self.reader, self.owner, self._reactor, self.registry, ami=shared)
 
     def _make_recordings(self) -> Recordings | None:
-        if "ivr" not in self.roles:
+        if not {"ivr", "testcalls"} & set(self.roles):
             return None
-        folder, days = self.settings.asterisk.recordings.absolute(), self.settings.queue.keep_recordings_days
-        return Recordings(folder, days, self.owner, self.reader, self.writer, self.ledger.execute, self._reactor, _now)
+        settings = self.settings
+        folder, keeps = settings.asterisk.recordings.absolute(), (settings.queue, settings.testing)
+        days, tests_days = (each.keep_recordings_days for each in keeps)
+        return Recordings(
+            folder, days, tests_days, self.owner, self.reader, self.writer, self.ledger.execute, self._reactor, _now
+        )
 
     def _make_billing(self) -> BillingRelay | None:
         if "billing" not in self.roles:

@@ -166,13 +166,14 @@ def erase_old(settings: Settings, out: Out, *, dry_run: bool = False) -> int:
 
 
 def _old_recordings(settings: Settings) -> list[Old]:
-    before = datetime.now(UTC) - timedelta(days=settings.queue.keep_recordings_days)
+    now, recordings = datetime.now(UTC), settings.asterisk.recordings.absolute()
+    before, tests_before = (now - timedelta(days=each.keep_recordings_days) for each in (settings.queue, settings.testing))
     with reading_engine(str(settings.database.url)).begin() as connection:
-        return old_recordings(connection, settings.asterisk.recordings.absolute(), before)
+        return old_recordings(connection, recordings, before, tests_before)
 
 
 def _kept_for(settings: Settings) -> str:
-    return f"older than {settings.queue.keep_recordings_days} days"
+    return f"older than {settings.queue.keep_recordings_days} days (those of test calls: {settings.testing.keep_recordings_days})"
 
 
 def _delete_recordings(settings: Settings, out: Out) -> int:

@@ -14,7 +14,7 @@ from twisted.internet.task import LoopingCall
 from hotline.domain.call_commands import NoteDeleted
 from hotline.domain.commands import Command
 from hotline.storage.queries.leases import take
-from hotline.storage.queries.recordings import Old, old_recordings
+from hotline.storage.queries.recordings import TESTS, Old, old_recordings
 from hotline.storage.reading import Reader
 from hotline.storage.store import StorageError
 
@@ -34,6 +34,7 @@ class Recordings:
         self,
         folder: Path,
         days: int,
+        tests_days: int,
         owner: str,
         reader: Reader,
         writer: Reader,
@@ -41,8 +42,10 @@ class Recordings:
         reactor: Any,
         now: Callable[[], datetime],
     ) -> None:
-        """Take the folder as this machine sees it, the days that recordings are kept, and this process's name among owners."""
-        self._folder, self._days, self._owner = folder, days, owner
+        """Take the folder as this machine sees it, the days that recordings and those of test calls are kept, and this
+        process's name among owners.
+        """
+        self._folder, self._days, self._tests_days, self._owner = folder, days, tests_days, owner
         self._reader, self._writer, self._execute, self._now = reader, writer, execute, now
         self._swept: datetime | None = None
         self._looking: Deferred[None] = succeed(None)
@@ -70,15 +73,15 @@ class Recordings:
             mine = await self._writer.run(take, LEASE, self._owner, LEASE_S)
             now = self._now()
             if mine and (self._swept is None or now - self._swept >= DAY):
-                await self._sweep(now - timedelta(days=self._days))
+                await self._sweep(now - timedelta(days=self._days), now - timedelta(days=self._tests_days))
                 self._swept = now
         except StorageError as error:
             log.warning("old recordings can't be looked for: %s; trying again in an hour", error)
         except Exception:  # whatever it is, there must be a next look
             log.exception("old recordings can't be deleted")
 
-    async def _sweep(self, before: datetime) -> None:
-        for old in await self._reader.run(old_recordings, self._folder, before):
+    async def _sweep(self, before: datetime, tests_before: datetime) -> None:
+        for old in await self._reader.run(old_recordings, self._folder, before, tests_before):
             if not self._loop.running:
                 return
             if old.stream:
@@ -100,7 +103,7 @@ def delete(folder: Path, old: Old) -> bool:
     except OSError as error:
         log.error("recording %s is past its retention and can't be deleted: %s", old.file, error.strerror)
         return False
-    if not old.stream:
+    if not old.stream and not old.file.startswith(f"{TESTS}/"):
         log.info("recording %s deleted, past its retention; no call or case on record names it", old.file)
     for parent in old.path.parents:
         if parent == folder or folder not in parent.parents:

@@ -9,13 +9,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from conf.settings import Settings
 from hotline.domain.testcall_commands import Heard
 from hotline.domain.testcall_events import TestCallPlanned
-from hotline.testcalls.listening.sound import read
-from hotline.testcalls.listening.templates import Templates, marked_files, prompt_files
-from hotline.testcalls.listening.verdict import What, listen
+
+if TYPE_CHECKING:
+    from hotline.testcalls.listening.templates import Templates
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class Ears:
         """Take the folders of prompts and of marked recordings; they are read when they are needed."""
         self._made, self._own = settings.ivr.prompts, settings.ivr.voice_own
         self._marked = settings.testing.templates
-        self._templates = Templates()
+        self._templates: Templates | None = None
         self._told: set[Path] = set()
 
     def listen(self, planned: TestCallPlanned, path: Path) -> tuple[Heard, bool]:
@@ -42,6 +43,12 @@ class Ears:
 
         Raises: BadRecording (of the recording), NothingExpected.
         """
+        # numpy is loaded where a call was answered, and not by every process
+        from hotline.testcalls.listening.sound import read
+        from hotline.testcalls.listening.templates import Templates, marked_files, prompt_files
+        from hotline.testcalls.listening.verdict import What, listen
+
+        self._templates = self._templates or Templates()
         files = prompt_files(self._made, self._own) | marked_files(self._marked)
         templates, bad = self._templates.load(files)
         for each in bad:

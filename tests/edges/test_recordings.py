@@ -25,6 +25,7 @@ from tests.kit.databases import on
 from tests.storage.driver import ANN, BEN, START, Driven, sound
 
 DAYS = 180
+TESTS_DAYS = 3
 LATER = START + timedelta(days=DAYS + 10)
 CALL = "1772438400.7"
 
@@ -54,7 +55,7 @@ class Rig:
         readers = Readers(self.url), Readers(self.url, writing=True)
         self.readers += readers
         reader, writer = (cast(Reader, each) for each in readers)
-        return Recordings(self.folder, DAYS, owner, reader, writer, self.execute, self.clock, self.now)
+        return Recordings(self.folder, DAYS, TESTS_DAYS, owner, reader, writer, self.execute, self.clock, self.now)
 
     def now(self) -> datetime:
         return LATER + timedelta(seconds=self.clock.seconds())
@@ -110,6 +111,15 @@ def test_old_ones_go_and_it_is_on_record(rig: Rig, caplog: pytest.LogCaptureFixt
     assert not (rig.folder / "calls/2026").exists(), "nor are empty folders left"
 
 
+def test_those_of_test_calls_have_days_of_their_own(rig: Rig) -> None:
+    old, young = (LATER - timedelta(days=TESTS_DAYS, hours=hours) for hours in (1, -1))
+    gone, kept = rig.file("tests/20260302/daily-1.wav", old), rig.file("tests/20260303/daily-2.wav", young)
+    talk = rig.file("calls/x.wav", old)
+    rig.process("a").start()
+    assert [each.exists() for each in (gone, kept, talk)] == [False, True, True]
+    assert rig.noted() == []
+
+
 def test_an_open_case_keeps_its_recording(rig: Rig) -> None:
     kept, gone = rig.complaint(ANN, "2026-03-02/complaint-a.wav"), rig.complaint(BEN, "2026-03-02/complaint-b.wav")
     rig.close_cases(BEN)
@@ -156,7 +166,7 @@ def test_the_store_is_away(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:
 
 def test_no_folder_at_all(rig: Rig) -> None:
     with reading_engine(rig.url).begin() as connection:
-        assert old_recordings(connection, rig.folder, LATER) == []
+        assert old_recordings(connection, rig.folder, LATER, LATER) == []
 
 
 def test_erase_deletes_them_too(rig: Rig, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -165,9 +175,9 @@ def test_erase_deletes_them_too(rig: Rig, tmp_path: Path, capsys: pytest.Capture
     rig.driven.now = then = datetime.now(UTC) - timedelta(days=200)
     os.utime(talk := rig.talk(), (then.timestamp(), then.timestamp()))
     assert cli.main(["erase", "--dry-run", "--config", str(config)]) == 0
-    assert "1 recordings older than 180 days would be deleted" in capsys.readouterr().out
+    assert "1 recordings older than 180 days (those of test calls: 62) would be deleted" in capsys.readouterr().out
     assert talk.exists()
     assert cli.main(["erase", "--config", str(config)]) == 0
-    assert "1 recordings older than 180 days deleted" in capsys.readouterr().out
+    assert "1 recordings older than 180 days (those of test calls: 62) deleted" in capsys.readouterr().out
     assert not talk.exists()
     assert len(rig.noted()) == 1

@@ -17,6 +17,8 @@ from hotline.storage.queries.states import readable_state, state_body
 from hotline.storage.schema import event
 
 ENDING = ".wav"
+TESTS = "tests"
+"""The folder of test calls' recordings, below that of all."""
 SLACK = timedelta(days=1)
 """A file and the event that names it are no further apart; the clocks of Asterisk and of the store may differ."""
 _NAMING = (CaseOpened.__name__, ComplaintRepeated.__name__, Recorded.__name__)
@@ -37,25 +39,26 @@ class Old:
     stream: str = ""
 
 
-def old_recordings(connection: sa.Connection, folder: Path, before: datetime) -> list[Old]:
+def old_recordings(connection: sa.Connection, folder: Path, before: datetime, tests_before: datetime) -> list[Old]:
     """The recordings in `folder` that ended before `before` (aware), but for those of open cases; oldest first.
 
+    Those of test calls, in TESTS, have a time of their own.
     Asterisk names the file of a talk with an agent by the call, and a complaint's event names its file.
     """
-    found = {path.stem: (path, ended) for path, ended in _files(folder, before)}
+    found = {path.stem: (path, ended) for path, ended in _files(folder, before, tests_before)}
     owners, kept = _named(connection, found) if found else ({}, set())
     ordered = sorted((ended, name, path) for name, (path, ended) in found.items() if name not in kept)
     return [Old(path, path.relative_to(folder).as_posix(), owners.get(name, "")) for _, name, path in ordered]
 
 
-def _files(folder: Path, before: datetime) -> list[tuple[Path, datetime]]:
-    files = []
+def _files(folder: Path, before: datetime, tests_before: datetime) -> list[tuple[Path, datetime]]:
+    files, tests = [], folder / TESTS
     for path in folder.rglob(f"*{ENDING}"):
         try:
             ended = datetime.fromtimestamp(path.stat().st_mtime, UTC)
         except OSError:  # it has just gone
             continue
-        if ended < before and path.is_file():
+        if ended < (tests_before if path.is_relative_to(tests) else before) and path.is_file():
             files.append((path, ended))
     return files
 
