@@ -181,6 +181,21 @@ def test_whatever_dies_none_is_dialled_twice_and_none_is_lost(tmp_path: Path, tr
         assert all(row["why"] for row in own)
 
 
+def test_two_processes_on_one_database_dial_each_once_though_one_dies(tmp_path: Path, postgres_url: str) -> None:
+    names = ("right", "ring-out", "486-rang", "code-503", "no-rtp", "late-right")
+    kinds = [each for each in behaviours(tmp_path) if each.name in names]
+    with TestCallRun(tmp_path / "run", kinds, dict.fromkeys(names, 10), rate=10, seed=9, url=postgres_url) as run:
+        run.start()
+        run.start()  # each opens all slots
+        time.sleep(3)
+        run.kill()
+        eventually(lambda: len(run.rows()) == 60 and not run.waiting(), 60.0, lambda: (len(run.rows()), run.waiting()))
+        assert wrong(run, own_faults=True) == []
+        own = [row for row in run.rows() if row["ending"] == "own-fault"]
+        assert len(own) < 30
+        assert all(row["why"] for row in own)
+
+
 def test_our_own_hotline_proves_itself_and_notes_nothing(tmp_path: Path) -> None:
     prompts()
     with TestCallRun(tmp_path / "run", [], {}, rate=2, own=3) as run:

@@ -12,7 +12,6 @@ import os
 import random
 import selectors
 import signal
-import sqlite3
 import subprocess
 import sys
 import time
@@ -22,7 +21,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Self
 
+import sqlalchemy as sa
+
 from conf.load import load
+from hotline.storage.opening import reading_engine
 from hotline.storage.upgrade import upgrade
 from tests.kit.asterisk import NUMBER, Asterisk
 from tests.kit.calls import PROMPTS, TOPIC, _make_prompts
@@ -193,12 +195,12 @@ class TestCallRun:
 
     def query(self, words: str) -> list[dict[str, Any]]:
         """Rows of the database."""
-        connection = sqlite3.connect(self.folder / "shouwen.db")
-        connection.row_factory = sqlite3.Row
+        engine = reading_engine(str(self.settings.database.url))
         try:
-            return [dict(row) for row in connection.execute(words)]
+            with engine.connect() as connection:
+                return [dict(row) for row in connection.execute(sa.text(words)).mappings()]
         finally:
-            connection.close()
+            engine.dispose()
 
     def seen(self) -> dict[str, Seen]:
         """What sipp saw, by attempt; {} of one that never came."""
