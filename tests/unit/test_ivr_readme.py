@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import pytest
 
+from conf.load import EXAMPLE, parse
 from hotline.domain.call_back import OUTCOMES
 from ivr.asterisk.config import TEMPLATES
 from ivr.asterisk.fetch import KNOWN
@@ -54,7 +55,7 @@ def rows(heading: str) -> list[list[str]]:
 
 
 def test_the_scripts() -> None:
-    scripts = Scripts(cast(Any, SimpleNamespace())).table
+    scripts = Scripts(cast(Any, SimpleNamespace(settings=parse(EXAMPLE.read_text("utf-8"), EXAMPLE.parent)))).table
     assert [name for names in rows("| Script | Called | Arguments |") for name in names] == list(scripts)
     assert set(re.findall(r"AGI\(\$\{SHOUWEN_AGI\}/(\w+)", DIALPLAN)) == set(scripts)
 
