@@ -11,21 +11,39 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
 import sqlalchemy as sa
 
 from hotline.domain.rates import percentiles
 from hotline.domain.rates.endings import Ending
 from hotline.domain.rates.intervals import Rate
+from hotline.domain.testcall_events import FormSigned
 from hotline.domain.testplan import TestPlan
-from hotline.reports.figures import ANSWERED, ENDINGS, EXCLUDED, REACHED, By, Compared, ConnectionRate, Delay, Group, Limit
+from hotline.reports.figures import (
+    ANSWERED,
+    ENDINGS,
+    EXCLUDED,
+    REACHED,
+    By,
+    Compared,
+    ConnectionRate,
+    Delay,
+    Group,
+    Limit,
+    Signed,
+    Wanted,
+)
 from hotline.storage.queries import test_calls as q
 from hotline.storage.queries.asking import Asked, asked
+from hotline.storage.queries.timeline import timeline
 
 LIMITS = (
     ("fixed-mobile", percentiles.FIXED_TO_MOBILE),
     ("mobile-fixed", percentiles.MOBILE_TO_FIXED),
     ("mobile-mobile", percentiles.MOBILE_TO_MOBILE),
 )
+FORM = "form:connection-rate:"
+"""What the streams of forms begin with; a day follows, YYYYMMDD."""
 NETWORK_FLOOR, SYSTEM_TARGET = 0.90, 0.99
 """Compared with where no plan says otherwise."""
 WEEK = timedelta(days=6)
@@ -50,17 +68,6 @@ class Targets:
         chosen = [each for each in plans if each.kind == kind and plan in ("", each.name)]
         network = min((each.network_floor for each in chosen), default=NETWORK_FLOOR)
         return cls(network, max((each.target for each in chosen), default=SYSTEM_TARGET), agent, agent_within_s)
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """Which report: days (both inclusive), how it is divided, which calls."""
-
-    first: date
-    last: date
-    by: By = "hour"
-    kind: str = "call"
-    plan: str = ""
 
 
 def connection_rate(
@@ -112,7 +119,23 @@ def connection_rate(
         agent_within_s=targets.agent_within_s,
         newest=q.newest(connection, chosen),
         made_at=made_at,
+        signed=_signed(connection, wanted),
     )
+
+
+def form_stream(day: date) -> str:
+    """The stream of a day's form."""
+    return f"{FORM}{day_number(day)}"
+
+
+def _signed(connection: sa.Connection, wanted: Wanted) -> Signed | None:
+    """What was signed; only the form of a whole day is."""
+    if wanted.first != wanted.last or wanted.plan or wanted.kind != "call":
+        return None
+    found = next((each for each in timeline(connection, form_stream(wanted.first)) if each.kind == FormSigned.__name__), None)
+    if found is None:
+        return None
+    return Signed(found.body["by"], found.at, msgspec.json.decode(found.body["figures"], type=ConnectionRate))
 
 
 def day_number(day: date) -> int:

@@ -22,6 +22,16 @@ ENDINGS = (*VALID, *EXCLUDED)
 """All classes of endings in the order in which forms show them, so that those of one kind stand together."""
 
 
+class Wanted(msgspec.Struct, frozen=True):
+    """Which report: days (both inclusive), how it is divided, which calls."""
+
+    first: date
+    last: date
+    by: By = "hour"
+    kind: str = "call"
+    plan: str = ""
+
+
 class Group(msgspec.Struct, frozen=True):
     """Some of the calls: of an hour, a day, a route, a number, a cause, or all of them.
 
@@ -76,6 +86,14 @@ class Compared(msgspec.Struct, frozen=True):
     rates: tuple[Rate, ...]
 
 
+class Signed(msgspec.Struct, frozen=True):
+    """A day that a person signed: `figures` are those that were signed, and stay so whatever is corrected later."""
+
+    by: str
+    at: datetime
+    figures: ConnectionRate
+
+
 class ConnectionRate(msgspec.Struct, frozen=True, kw_only=True):
     """The figures of one day or a span of days.
 
@@ -93,6 +111,7 @@ class ConnectionRate(msgspec.Struct, frozen=True, kw_only=True):
         agent_within_s: the T of the agent rate.
         newest: when the latest call was planned; None when there is none.
         made_at: when this was read.
+        signed: of a day that was signed, who signed what; the figures here are those of now.
     """
 
     report: str = "connection-rate"
@@ -123,10 +142,16 @@ class ConnectionRate(msgspec.Struct, frozen=True, kw_only=True):
     agent_within_s: int
     newest: datetime | None
     made_at: datetime
+    signed: Signed | None = None
 
     def rate(self, name: str) -> Rate:
         """The rate of that name. Raises StopIteration when there is none (the caller's fault)."""
         return next(each for each in self.rates if each.name == name)
+
+    @property
+    def as_signed(self) -> ConnectionRate:
+        """What is shown: the figures that were signed, or those of now where nobody has."""
+        return self.signed.figures if self.signed is not None else self
 
     @property
     def whole(self) -> Group:

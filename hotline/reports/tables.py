@@ -104,7 +104,7 @@ def _rate(figure: Rate, name: str, words: Words, behind: _Filters | None) -> tup
         _count(figure.denominator, valid),
         ratio(figure),
         Cell(None, interval(figure)),
-        Cell(figure.target, target, "ratio"),
+        Cell(figure.target, target),
         Cell(words.verdict(figure), words.verdict(figure), mark=figure.verdict or ""),
     )
 

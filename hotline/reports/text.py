@@ -5,6 +5,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 
+from hotline.reports.differences import Difference, differences, signature
 from hotline.reports.figures import ConnectionRate
 from hotline.reports.tables import Cell, Table, heading, tables, title
 from hotline.reports.words import Words
@@ -13,7 +14,8 @@ GAP = 2
 
 
 def as_text(found: ConnectionRate, words: Words) -> str:
-    """The form as lines; each ends with a line feed."""
+    """The form as lines; each ends with a line feed. Of a signed day it is what was signed, then what has changed since."""
+    changed, signed, found = differences(found, words), signature(found, words), found.as_signed
     lines = [title(found, words), ""]
     above = heading(found, words)
     widest = max(width(name) for name, _ in above)
@@ -23,7 +25,15 @@ def as_text(found: ConnectionRate, words: Words) -> str:
     for table in tables(found, words):
         lines += ["", table.title, *_lines(table)]
     lines += ["", words("formulas"), *(f"- {each}" for each in words.formulas(found.agent_within_s))]
+    if signed:
+        lines += ["", signed]
+    if changed:
+        lines += ["", words("changed"), *(words("change", **_fields(each)) for each in changed)]
     return "\n".join(lines) + "\n"
+
+
+def _fields(change: Difference) -> dict[str, str]:
+    return {"table": change.table, "row": change.row, "column": change.column, "old": change.old, "new": change.new}
 
 
 def _lines(table: Table) -> list[str]:

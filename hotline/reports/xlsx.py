@@ -12,6 +12,7 @@ from xlsxwriter.workbook import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from hotline.reports import tables as t
+from hotline.reports.differences import Difference, differences, signature
 from hotline.reports.figures import ConnectionRate
 from hotline.reports.tables import Cell, Table
 from hotline.reports.words import Words
@@ -32,18 +33,20 @@ SPANS = {
     "limits": (7, 5, 5),
     "compared": (4, 5, 2, 2, 2, 2),
     "manual": (9, 8),
+    "changed": (4, 4, 3, 3, 3),
 }
 """How many columns each column of a table joins."""
 _GREY, _LINE = "#F0F0F0", "#7F7F7F"
 _MARKS = {"pass": "#14652F", "fail": "#B42318", "not-enough": "#8A4506"}
 
 
-def as_xlsx(found: ConnectionRate, words: Words, signed: str = "") -> bytes:
-    """The workbook's octets; `signed` is a line on who signed the day when, for the signature's place."""
+def as_xlsx(found: ConnectionRate, words: Words) -> bytes:
+    """The workbook's octets. Of a signed day it is what was signed, with its signature and what has changed since."""
+    changed, signed, found = differences(found, words), signature(found, words), found.as_signed
     out = io.BytesIO()
     book = xlsxwriter.Workbook(out, {"in_memory": True})
     book.set_properties({"title": t.title(found, words), "created": found.made_at.replace(tzinfo=None)})
-    _Form(book, words).write(found, signed)
+    _Form(book, words).write(found, signed, changed)
     book.close()
     return out.getvalue()
 
@@ -68,7 +71,7 @@ class _Form:
         for column, width in enumerate(WIDTHS):
             sheet.set_column(column, column, width)
 
-    def write(self, found: ConnectionRate, signed: str) -> None:
+    def write(self, found: ConnectionRate, signed: str, changed: Sequence[Difference]) -> None:
         """Title, what was measured, tables, remarks, signatures."""
         self._across(t.title(found, self._words), size=18, bold=True, font=FONT_TITLE, height=34)
         self._heading(found)
@@ -81,6 +84,8 @@ class _Form:
                 self._table(table)
         self._remarks(found)
         self._signatures(signed)
+        if changed:
+            self._changed(changed)
         self._sheet.fit_to_pages(1, 1 if self._row <= ONE_PAGE else 0)
         self._sheet.print_area(0, 0, self._row - 1, COLUMNS - 1)
 
@@ -124,7 +129,7 @@ class _Form:
         widths = SPANS.get(table.name, (1,) * COLUMNS)
         head = self._format(bold=True, bg_color=_GREY, border=1, border_color=_LINE, text_wrap=True)
         if table.spans:
-            self._cells([(text, number, head) for text, number in table.spans])
+            self._cells(_joined(table.spans, widths, head))
             self._next(15)
         self._cells([(text, number, head) for text, number in zip(table.head, widths, strict=True)])
         self._next(15 if max(map(len, table.head)) < 14 else 26)
@@ -184,6 +189,22 @@ class _Form:
         if signed:
             self._join(0, COLUMNS, signed, self._format(align="left", italic=True))
             self._next(18)
+
+
+    def _changed(self, changed: Sequence[Difference]) -> None:
+        names = tuple(self._words(each) for each in ("table", "row", "column", "old", "new"))
+        rows = tuple(tuple(Cell(None, part) for part in (c.table, c.row, c.column, c.old, c.new)) for c in changed)
+        self._table(Table("changed", self._words("changed"), names, rows))
+
+
+def _joined(spans: Sequence[tuple[str, int]], widths: Sequence[int], style: Format) -> list[tuple[object, int, Format]]:
+    """Headings over several columns, some of which join several of the sheet's."""
+    cells: list[tuple[object, int, Format]] = []
+    at = 0
+    for text, number in spans:
+        cells.append((text, sum(widths[at : at + number]), style))
+        at += number
+    return cells
 
 
 def _value(cell: Cell) -> object:
