@@ -69,7 +69,7 @@ class Testing(msgspec.Struct, frozen=True, kw_only=True):
     keep_recordings_days: Annotated[int, Meta(ge=1, le=3650)] = 62
     agent_within_s: Annotated[int, Meta(ge=1, le=600)] = 20
     agent_target: Annotated[float, Meta(gt=0, lt=1)] = 0.80
-    alarm_calls_per_month: Annotated[int, Meta(ge=30, le=10_000_000)] = 12_000
+    alarm_calls_per_month: Annotated[int, Meta(ge=30, le=150_000)] = 12_000
     alarm_to: tuple[Number, ...] = ()
     hook: tuple[Hook, ...] = ()
 

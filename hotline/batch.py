@@ -13,6 +13,7 @@ import msgspec
 from hotline.domain import call_events as ce
 from hotline.domain import commands as cmd
 from hotline.domain import events as ev
+from hotline.domain import testcall_events as te
 from hotline.domain.decide import decide
 from hotline.domain.msisdn import mask
 from hotline.domain.step import Desk, Step
@@ -56,6 +57,8 @@ class Committed:
     texts: list[Queued] = field(default_factory=list)
     orders: list[Queued] = field(default_factory=list)
     calls: list[Queued] = field(default_factory=list)
+    tests: list[Queued] = field(default_factory=list)
+    alarms: list[Queued] = field(default_factory=list)
     streams: set[str] = field(default_factory=set)
     retried: bool = False
     size: int = 0
@@ -67,6 +70,8 @@ class Committed:
         self.texts += other.texts
         self.orders += other.orders
         self.calls += other.calls
+        self.tests += other.tests
+        self.alarms += other.alarms
         self.streams |= other.streams
         self.retried |= other.retried
 
@@ -209,6 +214,9 @@ _TELL: Mapping[type[ev.Event], Callable[[Committed, Queued], None]] = {
     ev.MtQueued: lambda committed, queued: committed.texts.append(queued),
     ev.BillingQueued: lambda committed, queued: committed.orders.append(queued),
     ce.CallBackQueued: lambda committed, queued: committed.calls.append(queued),
+    te.TestCallPlanned: lambda committed, queued: committed.tests.append(queued),
+    te.AlarmRaised: lambda committed, queued: committed.alarms.append(queued),
+    te.AlarmEnded: lambda committed, queued: committed.alarms.append(queued),
     ev.DeadLetterRetried: _retried,
 }
 """What relays are told after the commit, by the kind of event."""

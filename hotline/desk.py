@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from conf.load import load_texts
 from conf.settings import Settings
+from hotline.domain.calendar import Calendar, Span
+from hotline.domain.rates.sequential import design
+from hotline.domain.rules import TestingRules
 from hotline.domain.step import Desk
 
 
@@ -17,4 +22,20 @@ def desk_of(settings: Settings) -> Desk:
         hotline=settings.hotline,
         number=settings.number,
         calls=settings.call_rules(),
+        plans={plan.name: plan for plan in settings.test_plan},
+        testing=TestingRules(grace_s=settings.testing.grace_s, watch=design(settings.testing.alarm_calls_per_month)),
+        calendar=calendar_of(settings),
+    )
+
+
+def calendar_of(settings: Settings) -> Calendar:
+    """The agents' days and hours, as set."""
+    hours = settings.hours
+    return Calendar(
+        zone=settings.zone,
+        working=Span.of(hours.agents),
+        off=Span.of(hours.weekend),
+        holidays=frozenset(map(dt.date.fromisoformat, hours.holidays)),
+        working_days=frozenset(map(dt.date.fromisoformat, hours.working_days)),
+        new_year=frozenset(map(dt.date.fromisoformat, hours.new_year)),
     )

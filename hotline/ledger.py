@@ -80,7 +80,7 @@ class Ledger:
             in_reactor: runs a callable in the reactor's thread (`reactor.callFromThread`).
             later: runs a callable after seconds (`reactor.callLater`).
             limits: bounds.
-            owner: who sends what is queued here, by channel (sms, billing, call): this process, or "" for whoever adopts it.
+            owner: who sends what is queued here, by the outbox's channel: this process, or "" for whoever adopts it.
         """
         self.desk = desk
         self.owner = owner or {"sms": "", "billing": ""}
@@ -89,6 +89,8 @@ class Ledger:
         self.on_texts: Callable[[list[Queued]], None] = lambda _: None
         self.on_orders: Callable[[list[Queued]], None] = lambda _: None
         self.on_calls: Callable[[list[Queued]], None] = lambda _: None
+        self.on_tests: Callable[[list[Queued]], None] = lambda _: None
+        self.on_alarms: Callable[[list[Queued]], None] = lambda _: None
         self.on_retried: Callable[[], None] = lambda: None
         self.on_streams: Callable[[set[str]], None] = lambda _: None
         self.on_fatal: Callable[[], None] = lambda: None
@@ -354,6 +356,10 @@ class Ledger:
             _hand_on(self.on_orders, committed.orders)
         if committed.calls:
             _hand_on(self.on_calls, committed.calls)
+        if committed.tests:
+            _hand_on(self.on_tests, committed.tests)
+        if committed.alarms:
+            _hand_on(self.on_alarms, committed.alarms)
         if committed.retried:
             _hand_on(self.on_retried)
         _hand_on(self.on_flush)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hotline.domain import agents, call_back, calling, charging, delivery, ordering, surge, texting, uses
+from hotline.domain import agents, call_back, calling, charging, delivery, ordering, surge, testcalls, testplans, texting, uses
 from hotline.domain import call_commands as cc
 from hotline.domain import commands as cmd
+from hotline.domain import testcall_commands as tc
 from hotline.domain.events import Cancelled, OfferWithdrawn
 from hotline.domain.step import Step
 
@@ -61,6 +62,15 @@ _DECIDE: dict[type[cmd.Command], Callable[[Step, Any], None]] = {
     cc.NoteDeleted: calling.note_deleted,
     cc.DeclareSurge: surge.declare,
     cc.EndSurge: surge.end,
+    tc.OpenSlot: testplans.open_slot,
+    tc.NoteDialled: testcalls.dialled,
+    tc.NoteTestCall: testcalls.ended,
+    tc.WeighTestCall: testplans.weigh,
+    tc.NoteAlarmSent: testplans.alarm_sent,
+    tc.TellStaff: testplans.tell,
+    tc.EnterTestCall: testcalls.entered,
+    tc.CorrectTestCall: testcalls.corrected,
+    tc.SignForm: testplans.sign,
 }
 
 

@@ -46,6 +46,12 @@ class SurgeRefused(DomainError):
     """A surge can't be declared so: its end has passed, or its announcement can't be said."""
 
 
+class TestCallRefused(DomainError):
+    """What was asked of a test plan, a test call or a form can't be; the message says why, and what can."""
+
+    __test__ = False
+
+
 class NotProved(DomainError):
     """A caller with a hidden number wants what only the subscriber may; his number must be proved first."""
 

@@ -7,6 +7,9 @@ from typing import Annotated
 
 import msgspec
 
+from hotline.domain.rates.sequential import Plan as Watching
+from hotline.domain.rates.sequential import design
+
 Count = Annotated[int, msgspec.Meta(ge=0, le=1000)]
 Hours = Annotated[int, msgspec.Meta(ge=1, le=24 * 366)]
 
@@ -97,3 +100,21 @@ class CallRules(msgspec.Struct, frozen=True, kw_only=True):
     call_back_every_min: int = 15
     proof_tries: int = 3
     proof_valid_min: int = 10
+
+
+USUAL_CALLS_PER_MONTH = 12_000
+"""About as many as show 99 % each day."""
+
+
+class TestingRules(msgspec.Struct, frozen=True, kw_only=True):
+    """Figures of test calls, which stand in [testing].
+
+    Attributes:
+        grace_s: seconds after which a slot that was not dialled is missed.
+        watch: the sequential test that sounds the alarm.
+    """
+
+    __test__ = False
+
+    grace_s: int = 60
+    watch: Watching = msgspec.field(default_factory=lambda: design(USUAL_CALLS_PER_MONTH))

@@ -6,13 +6,16 @@ what the rules before it have done. It does no I/O: the ledger stores what it co
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 
+from hotline.domain.calendar import Calendar
 from hotline.domain.catalogue import Catalogue
 from hotline.domain.events import AnswerWithheld, Event, MtQueued
-from hotline.domain.rules import CallRules, Rules
+from hotline.domain.rules import CallRules, Rules, TestingRules
 from hotline.domain.subscriber import HOUR, Subscriber, evolve
+from hotline.domain.testplan import TestPlan
 from hotline.domain.texts import Texts
 
 
@@ -28,6 +31,9 @@ class Desk:
         hotline: the number that people may ring, named in texts.
         number: the service number to name where a subscriber has texted none yet.
         calls: the figures of calls.
+        plans: the test plans, by name.
+        testing: the figures of test calls.
+        calendar: working days and the zone of test plans.
     """
 
     rules: Rules
@@ -37,6 +43,9 @@ class Desk:
     hotline: str
     number: str
     calls: CallRules = field(default_factory=CallRules)
+    plans: Mapping[str, TestPlan] = field(default_factory=dict)
+    testing: TestingRules = field(default_factory=TestingRules)
+    calendar: Calendar = field(default_factory=lambda: Calendar(UTC))
 
 
 Recorded = tuple[int, Event, str]

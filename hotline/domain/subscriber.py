@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from hotline.domain import agent_state, call_state, surge_state
+from hotline.domain import agent_state, call_state, surge_state, testcall_state, testplan_state
 from hotline.domain import events as ev
 from hotline.domain import meaning as m
 from hotline.domain.call_state import CallBack, OpenCall, OwnedCase, Proof, Survey
@@ -338,6 +338,8 @@ _EVOLVE: dict[type[ev.Event], Evolve] = {
     **call_state.EVOLVE,
     **agent_state.EVOLVE,
     **surge_state.EVOLVE,
+    **testcall_state.EVOLVE,
+    **testplan_state.EVOLVE,
 }
 
 

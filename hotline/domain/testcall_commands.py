@@ -88,9 +88,17 @@ class WeighTestCall(Command, frozen=True, kw_only=True, gc=False):
 
 
 class NoteAlarmSent(Command, frozen=True, kw_only=True, gc=False):
-    """In "plan:NAME": everybody has been told of the alarm, or of its end, of row `row`."""
+    """In "plan:NAME": whoever could be reached has been told of the alarm, or of its end, of row `row`."""
 
     row: int
+    unreached: tuple[str, ...] = ()
+
+
+class TellStaff(Command, frozen=True, kw_only=True, gc=False):
+    """In the stream of one of `[testing] alarm_to`: text him `key` of the catalogue, filled with `words`; once for an id."""
+
+    key: str
+    words: dict[str, str]
 
 
 class EnterTestCall(Command, frozen=True, kw_only=True, gc=False):

@@ -26,6 +26,7 @@ class TestCallPlanned(Event, frozen=True, gc=False):
     number: str
     caller_id: str
     planned_at: datetime
+    day: int
     ring_s: int
     listen_s: int
     expect: tuple[str, ...] = ()
@@ -67,7 +68,10 @@ class TestVerdictReached(Event, frozen=True, gc=False):
 
 
 class TestCallWeighed(Event, frozen=True, gc=False):
-    """A plan's call has ended so, and counts in its day and its alarm; `row` of the outbox is done with."""
+    """A plan's call has ended so, and counts in its day and its alarm; `row` of the outbox is done with.
+
+    `score`, `bad_in_a_row` and `alarm` are where the sequential test stands after it, as `rates.sequential` has them.
+    """
 
     __test__ = False
 
@@ -76,12 +80,15 @@ class TestCallWeighed(Event, frozen=True, gc=False):
     day: int
     row: int
     source: str = "plan"
+    score: int = 0
+    bad_in_a_row: int = 0
+    alarm: bool = False
 
 
 class AlarmRaised(Event, frozen=True, gc=False):
     """The rate has dropped: `why` is cusum or in_a_row; `blames` is route, hotline or unknown (there is no second route).
 
-    `calls` is how many valid calls had passed since the last good state, `failed` how many of them failed. It is the row of
+    `calls` is how many valid calls there were since all was well, `failed` how many of them failed. It is the row of
     the outbox by which people are told.
     """
 
@@ -103,9 +110,10 @@ class AlarmEnded(Event, frozen=True, gc=False):
 
 
 class AlarmSent(Event, frozen=True, gc=False):
-    """Everybody who is to know of an alarm or its end has been told; `row` is its event."""
+    """Whoever is to know of an alarm or its end has been told; `row` is its event, `unreached` names hooks given up on."""
 
     row: int
+    unreached: tuple[str, ...] = ()
 
 
 class SecondRouteTried(Event, frozen=True, gc=False):

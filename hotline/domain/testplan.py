@@ -60,6 +60,7 @@ class TestPlan(msgspec.Struct, frozen=True, kw_only=True):
         target: the hotline system rate to be shown. Source: China Unicom SP rules in force 1 Apr 2007 (99 %).
         show_by: time of day by which it is to be shown; "": by the end of `hours`.
         adaptive: whether calls are made only as long as the day's verdict is open, and more often while it is in doubt.
+        least_per_hour: the fewest calls an hour of an adaptive plan while the verdict is open.
         second_route: another route, tried before an alarm so that it can tell whether the route or the hotline is to blame.
     """
 
@@ -86,7 +87,13 @@ class TestPlan(msgspec.Struct, frozen=True, kw_only=True):
     target: Annotated[float, Meta(gt=0, lt=1)] = 0.99
     show_by: ClockTime = ""
     adaptive: bool = False
+    least_per_hour: Annotated[int, Meta(ge=1, le=3600)] = 1
     second_route: str = ""
+
+    @property
+    def most_per_hour(self) -> float:
+        """Slots in an hour, in the busy hours if they have more."""
+        return max(self.calls_per_hour or 3600 / self.every_s, self.busy_calls_per_hour)
 
     @property
     def network_floor(self) -> float:

@@ -64,6 +64,10 @@ PLACEHOLDERS: dict[str, frozenset[str]] = {
     "survey": frozenset(),
     "survey_thanks": frozenset(),
     "call_back_missed": frozenset(),
+    "alarm_route": frozenset({"plan", "route", "failed", "calls"}),
+    "alarm_hotline": frozenset({"plan", "route", "failed", "calls"}),
+    "alarm_unknown": frozenset({"plan", "route", "failed", "calls"}),
+    "alarm_ended": frozenset({"plan", "route"}),
     "unit_monthly": frozenset(),
     "unit_per_use": frozenset(),
     "unit_other": frozenset(),
@@ -90,6 +94,10 @@ REQUIRED: dict[str, frozenset[str]] = {
     "complaint_received": frozenset({"case"}),
     "complaint_by_voice": frozenset({"case"}),
     "proof_code": frozenset({"code"}),
+    "alarm_route": frozenset({"plan", "route"}),
+    "alarm_hotline": frozenset({"plan"}),
+    "alarm_unknown": frozenset({"plan"}),
+    "alarm_ended": frozenset({"plan"}),
     "reminder": frozenset({"name", "price", "code"}),
 }
 """Placeholders without which a text would keep from the subscriber what he must be told.

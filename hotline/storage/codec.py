@@ -10,6 +10,7 @@ from __future__ import annotations
 import zlib
 from datetime import UTC, datetime, timedelta
 from hashlib import sha256
+from typing import Any
 
 import msgspec
 
@@ -19,6 +20,11 @@ from hotline.domain.events import EVENTS, Event
 from hotline.domain.subscriber import Subscriber
 from hotline.domain.surge_state import STREAM as OF_HOTLINE
 from hotline.domain.surge_state import Surge
+from hotline.domain.testcall_state import PREFIX as OF_TEST
+from hotline.domain.testcall_state import TestCall
+from hotline.domain.testplan_state import FORM_PREFIX as OF_FORM
+from hotline.domain.testplan_state import PREFIX as OF_PLAN
+from hotline.domain.testplan_state import Form, Plan
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 GENESIS = b"\0" * 32
@@ -29,6 +35,14 @@ _decoders = {kind: msgspec.json.Decoder(event) for kind, event in EVENTS.items()
 _state_decoder = msgspec.json.Decoder(Subscriber)
 _agent_decoder = msgspec.json.Decoder(Agent)
 _surge_decoder = msgspec.json.Decoder(Surge)
+_OTHERS: tuple[tuple[str, type[TestCall] | type[Plan] | type[Form], Any], ...] = (
+    (OF_TEST, TestCall, msgspec.json.Decoder(TestCall)),
+    (OF_PLAN, Plan, msgspec.json.Decoder(Plan)),
+    (OF_FORM, Form, msgspec.json.Decoder(Form)),
+)
+"""States of other kinds, by what their streams begin with."""
+State = Subscriber | Agent | Surge | TestCall | Plan | Form
+"""Whatever a stream's state may be."""
 ERASED = b'{"erased":"'
 _ERASED_TEXT = ERASED.decode()
 
@@ -57,7 +71,7 @@ def decode_event(kind: str, body: str) -> Event:
     return _decoders[kind].decode(body)
 
 
-def encode_state(state: Subscriber | Agent | Surge) -> str:
+def encode_state(state: State) -> str:
     """A state as JSON text."""
     return _encode(state).decode()
 
@@ -77,12 +91,17 @@ def decode_surge(body: str) -> Surge:
     return _surge_decoder.decode(body)
 
 
-def state_of(stream: str, body: str = "") -> Subscriber | Agent | Surge:
+def state_of(stream: str, body: str = "") -> State:
     """The state that a stream's stored row holds, or its first one; what kind it is, its stream's name tells."""
     if stream.startswith(OF_AGENT):
         return decode_agent(body) if body else Agent()
     if stream == OF_HOTLINE:
         return decode_surge(body) if body else Surge()
+    if not stream[:1].isdecimal():
+        for prefix, kind, decoder in _OTHERS:
+            if stream.startswith(prefix):
+                state: TestCall | Plan | Form = decoder.decode(body) if body else kind()
+                return state
     return decode_state(body) if body else Subscriber()
 
 

@@ -1,4 +1,4 @@
-"""Make states, outbox and wake-ups again from the events, and hold them against what is stored.
+"""Make states, outbox, wake-ups and test calls' rows again from the events, and hold them against what is stored.
 
 Events are the truth. What this finds is a bug of ours or somebody's hand in the tables. States are made with the
 rules of today; receipts that are awaited may differ where `receipts_max` or `receipt_wait_h` were changed since, and
@@ -8,25 +8,24 @@ complaints that others may join where `complaints_per_hour` or `same_complaint_h
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any
 
 import sqlalchemy as sa
 
 from hotline.domain import events as ev
-from hotline.domain.agent_state import Agent
 from hotline.domain.msisdn import mask
 from hotline.domain.rules import Rules
-from hotline.domain.subscriber import Subscriber, evolve
-from hotline.domain.surge_state import Surge
+from hotline.domain.subscriber import evolve
 from hotline.storage import schema as s
-from hotline.storage.codec import decode_event, encode_state, from_us, state_of
+from hotline.storage.codec import State, decode_event, encode_state, from_us, state_of
 from hotline.storage.opening import reading_engine, writing_engine
 from hotline.storage.projection import PROJECT
 from hotline.storage.queries.events import by_stream
-from hotline.storage.store import Writes
+from hotline.storage.store import TestRow, Writes
+from hotline.storage.test_rows import corrected_row
 from hotline.storage.verify import Problem, keep_bad_octets, verify
 
 __all__ = ["Difference", "Problem", "Report", "rebuild", "verify"]
@@ -45,8 +44,8 @@ class Difference:
 
     Attributes:
         stream: the subscriber's number, masked.
-        table: state, outbox or wake.
-        id: of the outbox or wake row; 0 for a state.
+        table: state, outbox, wake or test_call.
+        id: of the outbox or wake row, of a test call's event; 0 for a state.
         what: missing, superfluous or different.
         fields: what of it differs.
     """
@@ -74,6 +73,13 @@ class Report:
             self.differences.append(difference)
 
 
+def batched(items: Iterable[str], size: int) -> Iterator[list[str]]:
+    """Lists of up to `size` items (itertools has it from Python 3.12 on)."""
+    left = iter(items)
+    while part := list(islice(left, size)):
+        yield part
+
+
 Wakes = dict[int, int]
 """Id to due."""
 
@@ -83,9 +89,10 @@ class Rebuilt:
     """What the events of one stream make."""
 
     stream: str
-    state: Subscriber | Agent | Surge = field(init=False)
+    state: State = field(init=False)
     outbox: dict[int, tuple[str, str, int, str]] = field(default_factory=dict)  # channel, state, since, reason
     wakes: Wakes = field(default_factory=dict)
+    tests: dict[str, TestRow] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.state = state_of(self.stream)
@@ -112,6 +119,12 @@ class Rebuilt:
         for due, wake in writes.woken:
             if self.wakes.get(wake) == due:
                 del self.wakes[wake]
+
+        for test in writes.tests:
+            self.tests[test[0]] = test
+        for ending, was, attempt in writes.corrected:
+            if attempt in self.tests:
+                self.tests[attempt] = corrected_row(self.tests[attempt], ending, was)
 
     def _move(self, row: int, state: str, at_us: int, reason: str) -> None:
         if row in self.outbox and self.outbox[row][1] != state:
@@ -177,6 +190,7 @@ def _compare(connection: sa.Connection, group: list[Rebuilt], report: Report, *,
         _compare_state(connection, made, states.get(made.stream), report, write=write)
         _compare_outbox(connection, made, rows[made.stream], report, write=write)
         _compare_wakes(connection, made, wakes[made.stream], report, write=write)
+        _compare_tests(connection, made, report, write=write)
 
 
 def _compare_state(connection: sa.Connection, made: Rebuilt, body: str | None, report: Report, *, write: bool) -> None:
@@ -229,6 +243,23 @@ def _compare_wakes(connection: sa.Connection, made: Rebuilt, stored: Wakes, repo
             connection.execute(sa.insert(s.wake).values(id=wake_id, due=wanted, stream=made.stream))
 
 
+def _compare_tests(connection: sa.Connection, made: Rebuilt, report: Report, *, write: bool) -> None:
+    """The rows of test calls that a stream has made; those of no event are strays."""
+    table = s.test_call
+    for ids in batched(made.tests, GROUP):
+        stored = {row.id: tuple(row) for row in connection.execute(sa.select(table).where(table.c.id.in_(ids)))}
+        for attempt in ids:
+            wanted, row = made.tests[attempt], stored.get(attempt)
+            if row == wanted:
+                continue
+            columns = zip(table.columns, wanted, row or (), strict=False)
+            names = [column.name for column, ours, theirs in columns if ours != theirs]
+            report.note(Difference(mask(made.stream), table.name, wanted[-1], _what(wanted, row), ", ".join(names)))
+            if write:
+                connection.execute(sa.delete(table).where(table.c.id == attempt))
+                connection.execute(sa.insert(table).values(wanted))
+
+
 def _what(wanted: object, stored: object) -> str:
     if stored is None:
         return "missing"
@@ -243,3 +274,8 @@ def _strays(connection: sa.Connection, report: Report, *, write: bool) -> None:
             report.note(Difference(mask(row.stream), table.name, getattr(row, "id", 0), "superfluous"))
         if write:
             connection.execute(sa.delete(table).where(stray))
+    stray = ~sa.exists().where(s.event.c.id == s.test_call.c.event)
+    for row in connection.execute(sa.select(s.test_call).where(stray)):
+        report.note(Difference(mask(row.id), s.test_call.name, row.event, "superfluous"))
+    if write:
+        connection.execute(sa.delete(s.test_call).where(stray))

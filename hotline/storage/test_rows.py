@@ -6,8 +6,10 @@ from datetime import datetime
 
 from hotline.domain.testcall_events import TestCallEnded, TestSlotMissed
 from hotline.storage.codec import to_us
+from hotline.storage.schema import test_call
 from hotline.storage.store import TestRow
 
+_COLUMNS = [column.name for column in test_call.columns]
 MISSED = "missed"
 """The ending of a slot that was not dialled."""
 
@@ -46,6 +48,12 @@ def missed_row(event_id: int, event: TestSlotMissed) -> TestRow:
     at = to_us(event.planned_at)
     who = (event.plan, event.kind, event.route, event.number, event.caller_id, event.source)
     return (event.attempt, event.day, event.hour, *who, at, None, MISSED, "", *[None] * 3, "", 0, 0, "", event.why, "", event_id)
+
+
+def corrected_row(row: TestRow, ending: str, was: str) -> TestRow:
+    """The row after a person's correction."""
+    at = _COLUMNS.index("ending")
+    return (*row[:at], ending, was, *row[at + 2 :])
 
 
 def _us(at: datetime | None) -> int | None:

@@ -10,15 +10,22 @@ import pytest
 
 from hotline.domain import call_events as ce
 from hotline.domain import events as ev
+from hotline.domain import testcall_events as te
 from hotline.domain.rules import Rules
 from hotline.storage.codec import to_us
 from hotline.storage.projection import PROJECT
 from hotline.storage.rebuild import Rebuilt
+from hotline.storage.schema import test_call
 from hotline.storage.store import Writes
+from hotline.storage.test_rows import ended_row, missed_row
 
 WHO, ID, AT = "8613800000001", 34, 1_000_000
 DUE = datetime(2026, 11, 24, 8, tzinfo=UTC)
 
+WAY = ("a", "10198", "13900000001")
+PLANNED = te.TestCallPlanned("daily-1", "daily", "call", *WAY, DUE, 20261124, 40, 6)
+ENDED = te.TestCallEnded("daily", "call", *WAY, "plan", DUE, 20261124, 16, "busy", DUE, DUE, 400, sip_code=486, cause_q850=17)
+MISSED = te.TestSlotMissed("daily-1", "daily", *WAY, DUE, 20261124, 16, "late")
 CHANGES: list[tuple[ev.Event, str, tuple[Any, ...]]] = [
     (ev.MtQueued("hello", "help", "", "", 0), "queued", (ID, WHO, "sms", "due", AT, "", "ours")),
     (ev.BillingQueued("charge", "10", 500, "k"), "queued", (ID, WHO, "billing", "due", AT, "", "theirs")),
@@ -36,13 +43,22 @@ CHANGES: list[tuple[ev.Event, str, tuple[Any, ...]]] = [
     (ce.CallBackQueued(WHO, DUE, 1, 2), "queued", (ID, WHO, "call", "due", AT, "", "voices")),
     (ce.CallBackTried(18, "busy"), "done", (18,)),
     (ce.CallBackEnded("reached", 18), "done", (18,)),
+    (PLANNED, "queued", (ID, WHO, "test", "due", AT, "", "dialler")),
+    (te.TestCallWeighed("daily-1", "busy", 20261124, 18), "done", (18,)),
+    (ENDED, "tests", ended_row(WHO, ID, ENDED)),
+    (MISSED, "tests", missed_row(ID, MISSED)),
+    (te.TestCallCorrected("busy", "protocol", "amy", "seen"), "corrected", ("busy", "protocol", WHO)),
+    (te.AlarmRaised("daily", "a", "cusum", "route", 9, 3), "queued", (ID, WHO, "alarm", "due", AT, "", "bell")),
+    (te.AlarmEnded("daily", "a", 18, DUE), "queued", (ID, WHO, "alarm", "due", AT, "", "bell")),
+    (te.AlarmSent(18), "done", (18,)),
 ]
+OWNERS = {"sms": "ours", "billing": "theirs", "call": "voices", "test": "dialler", "alarm": "bell"}
 
 
 def changes(event: ev.Event) -> dict[str, list[Any]]:
     """The rows that an event adds to a commit, by the name of their list."""
     writes = Writes()
-    PROJECT[type(event)](writes, {"sms": "ours", "billing": "theirs", "call": "voices"}, ID, WHO, AT, event)
+    PROJECT[type(event)](writes, OWNERS, ID, WHO, AT, event)
     return {each.name: rows for each in fields(writes) if (rows := getattr(writes, each.name))}
 
 
@@ -66,9 +82,9 @@ def test_a_text_that_is_taken_in_part_stays() -> None:
 # -- the same, made again
 
 
-def rebuilt(*happened: ev.Event) -> Rebuilt:
+def rebuilt(*happened: ev.Event, stream: str = WHO) -> Rebuilt:
     """What events make whose ids are 1, 2, 3 … and whose times are 10, 20, 30 …"""
-    made = Rebuilt(WHO)
+    made = Rebuilt(stream)
     for number, event in enumerate(happened, 1):
         made.apply(number, number * 10, event, Rules())
     return made
@@ -100,3 +116,23 @@ def test_a_wake_up_is_spent_only_by_its_own_firing() -> None:
     assert rebuilt(wake).wakes == {1: to_us(DUE)}
     assert rebuilt(wake, ev.WakeFired(1, DUE.replace(hour=9))).wakes == {1: to_us(DUE)}
     assert rebuilt(wake, ev.WakeFired(1, DUE)).wakes == {}
+
+
+# -- rows of test calls
+
+
+def test_the_row_of_a_call_has_what_its_event_says_by_name() -> None:
+    row = dict(zip((column.name for column in test_call.columns), ended_row("daily-1", ID, ENDED), strict=True))
+    names = ("plan", "kind", "route", "number", "caller_id", "source", "day", "hour", "ending", "pdd_ms", "sip_code")
+    for name in names:
+        assert row[name] == getattr(ENDED, name), name
+    assert (row["id"], row["planned_at"], row["dialled_at"], row["event"]) == ("daily-1", to_us(DUE), to_us(DUE), ID)
+    missed = dict(zip((column.name for column in test_call.columns), missed_row(ID, MISSED), strict=True))
+    assert (missed["ending"], missed["why"], missed["id"], missed["event"]) == ("missed", "late", "daily-1", ID)
+    assert [name for name, value in missed.items() if value is None] == ["dialled_at", "pdd_ms", "answer_ms", "talk_ms"]
+
+
+def test_a_corrected_call_is_made_again_with_its_last_ending() -> None:
+    made = rebuilt(ENDED, te.TestCallCorrected("own-fault", "busy", "amy", "cable"), stream="test:daily-1")
+    row = dict(zip((column.name for column in test_call.columns), made.tests["daily-1"], strict=True))
+    assert (row["ending"], row["ending_was"], row["sip_code"]) == ("own-fault", "busy", 486)

@@ -42,7 +42,7 @@ def words(lang: str, service: Service) -> dict[str, str | int]:
         "name": service.name.of(lang), "code": service.code, "price": yuan(service.price_fen), "old_price": "4.00",
         "hours": RULES.offer_valid_h, "first_charge": date(2030, 12, 31).isoformat(), "count": 6, "names": names,
         "index": 1, "case": "123456", "days": RULES.complaint_answer_working_days, "items": "",
-        "minutes": CallRules().proof_valid_min,
+        "minutes": CallRules().proof_valid_min, "plan": "daily", "route": "mobile", "failed": 12, "calls": 120,
         "unit": (unit := TEXTS.item(lang, f"unit_{'per_use' if service.fee is Fee.PER_USE else 'monthly'}")), "old_unit": unit,
     }  # fmt: skip
 

@@ -1,0 +1,92 @@
+"""When a plan's calls are due: one moment in each slot, the same for whoever asks, so that processes need not agree on it.
+
+A day's hours are cut into slots from their beginning, in real seconds, so a day on which the clocks change has as many slots as
+it has hours. Each call comes at a moment of its slot that is drawn from the plan's name and the slot's beginning: nobody can
+prepare for it, and every process draws the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta
+from hashlib import sha256
+
+from hotline.domain.calendar import DAY_MIN, Calendar, Span
+from hotline.domain.testplan import TestPlan
+
+HOUR_S = 3600
+_DAY = timedelta(days=1)
+
+
+def attempt_id(plan: str, at: datetime, nth: int = 1) -> str:
+    """The id of the attempt of a plan in the slot that comes at `at`, aware; `nth` beside others of the same moment."""
+    return f"{plan}-{at.astimezone(UTC):%Y%m%dT%H%M%SZ}" + (f"-{nth}" if nth > 1 else "")
+
+
+def slots(plan: TestPlan, after: datetime, until: datetime, calendar: Calendar) -> Iterator[datetime]:
+    """The moments at which a plan's calls are due, later than `after` up to and with `until`, in order, aware UTC."""
+    day, last = (after.astimezone(calendar.zone) - 2 * _DAY).date(), until.astimezone(calendar.zone).date()
+    while day <= last:
+        for at in _of_day(plan, day, calendar):
+            if after < at <= until:
+                yield at
+        day += _DAY
+
+
+def next_slot(plan: TestPlan, after: datetime, calendar: Calendar, within: timedelta = timedelta(days=60)) -> datetime | None:
+    """The first moment later than `after` at which a call is due; None when there is none `within` that time."""
+    return next(slots(plan, after, after + within, calendar), None)
+
+
+def window(plan: TestPlan, day: date, calendar: Calendar) -> tuple[datetime, datetime] | None:
+    """Beginning and end of a plan's calls that begin on a local day, aware UTC; None on a day without calls."""
+    if plan.days != "all" and calendar.is_working_day(day) != (plan.days == "working"):
+        return None
+    span = Span.of(plan.hours)
+    end = span.end if span.end > span.start else span.end + DAY_MIN
+    return _instant(day, span.start, calendar), _instant(day, end, calendar)
+
+
+def deadline(plan: TestPlan, at: datetime, calendar: Calendar) -> datetime:
+    """By when the plan's question of the local day of `at` is to be answered: `show_by`, else the end of the day's calls."""
+    day = at.astimezone(calendar.zone).date()
+    if plan.show_by:
+        return _instant(day, Span.of(f"00:00-{plan.show_by}").end, calendar)
+    found = window(plan, day, calendar)
+    midnight = _instant(day, DAY_MIN, calendar)
+    return min(found[1], midnight) if found is not None else midnight
+
+
+def _instant(day: date, minute: int, calendar: Calendar) -> datetime:
+    """A minute of a local day, from 1440 on of the next, as an instant; one that the clocks leave out is moved on by as much."""
+    day, minute = day + _DAY * (minute // DAY_MIN), minute % DAY_MIN
+    return datetime.combine(day, time(minute // 60, minute % 60), calendar.zone).astimezone(UTC)
+
+
+def _of_day(plan: TestPlan, day: date, calendar: Calendar) -> Iterator[datetime]:
+    found = window(plan, day, calendar)
+    if found is None:
+        return
+    begins, end = found
+    busy = Span.of(plan.busy_hours)
+    while begins < end:
+        long_s = _long_s(plan, begins, busy, calendar)
+        ends = min(begins + timedelta(seconds=long_s), end)
+        yield begins + (ends - begins) * _drawn(plan.name, begins)
+        begins = ends
+
+
+def _long_s(plan: TestPlan, at: datetime, busy: Span, calendar: Calendar) -> float:
+    """How long the slot is that begins at `at`, in seconds."""
+    if plan.busy_calls_per_hour:
+        local = at.astimezone(calendar.zone)
+        minute = local.hour * 60 + local.minute
+        if busy.holds(minute) or busy.holds(minute + DAY_MIN):
+            return HOUR_S / plan.busy_calls_per_hour
+    return plan.every_s or HOUR_S / plan.calls_per_hour
+
+
+def _drawn(name: str, begins: datetime) -> float:
+    """From 0 up to 0.9: late enough in a slot, a call would be under way with the next one."""
+    digest = sha256(f"{name}|{begins.timestamp():.3f}".encode()).digest()
+    return int.from_bytes(digest[:4]) / 2**32 * 0.9

@@ -1,0 +1,145 @@
+"""Tells people of alarms: rows of the outbox's channel "alarm" become posts to web hooks, and texts to who is on duty.
+
+Each row is told to everybody once: a text is a command whose id is made from the row and the number; a post that was answered
+is not repeated while this process lives, and carries the row's id for whoever must know a repetition. A hook that can't be
+reached is tried again, ever more slowly, for GIVE_UP_S; then the timeline of the plan names it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import logging
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import msgspec
+from twisted.internet.defer import Deferred
+
+from conf.testing import Hook
+from hotline.domain.commands import Command
+from hotline.domain.testcall_commands import NoteAlarmSent, TellStaff
+from hotline.domain.testcall_events import AlarmEnded, AlarmRaised
+
+log = logging.getLogger(__name__)
+
+Alarm = AlarmRaised | AlarmEnded
+Row = tuple[int, str, Alarm]
+"""Id of the outbox's row, stream, event."""
+Post = Callable[[str, bytes, dict[str, str]], Deferred[int]]
+"""Posts a body with headers to an address; fires with the HTTP status, or fails."""
+Insist = Callable[[Command, Callable[[], None]], None]
+FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 300.0
+GIVE_UP_S = 24 * 3600.0
+"""How long a hook is tried, in seconds."""
+SIGNATURE = "Shouwen-Signature"
+"""Header with the HMAC-SHA256 of the body in hexadecimal digits."""
+
+
+class Alarms:
+    """The relay of alarms; all on the reactor's thread."""
+
+    def __init__(self, hooks: Sequence[Hook], numbers: Sequence[str], insist: Insist, post: Post, clock: Any) -> None:
+        """Wire it.
+
+        Args:
+            hooks, numbers: who is told.
+            insist: hands over a command that must not be lost, and calls back when it is durable.
+            post: see Post.
+            clock: the reactor's time.
+        """
+        self._hooks, self._numbers, self._insist, self._post, self._clock = hooks, numbers, insist, post, clock
+        self._open: dict[int, set[str]] = {}
+        self._unreached: dict[int, set[str]] = {}
+        self._timers: set[Any] = set()
+        self._stopping = False
+
+    def offer(self, rows: Iterable[Row]) -> None:
+        """Take over rows; one that is already here is passed over."""
+        for row, stream, event in rows:
+            if row not in self._open and not self._stopping:
+                self._begin(row, stream, event)
+
+    def pending(self) -> int:
+        """How many rows are not done with."""
+        return len(self._open)
+
+    def stop(self) -> None:
+        """Tell nobody any more; the next process goes on."""
+        self._stopping = True
+        for timer in self._timers:
+            if timer.active():
+                timer.cancel()
+
+    def _begin(self, row: int, stream: str, event: Alarm) -> None:
+        log.warning("%s", _line(event))
+        self._open[row] = {hook.url for hook in self._hooks} | set(self._numbers)
+        self._unreached[row] = set()
+        for number in self._numbers:
+            key, words = _text(event)
+            told = TellStaff(stream=number, id=f"alarm:{row}:{number}", key=key, words=words)
+            self._insist(told, lambda number=number: self._told(row, stream, number))  # type: ignore[misc]
+        body = msgspec.json.encode({"id": row, **_body(event)})
+        for hook in self._hooks:
+            self._try(row, stream, hook, body, FIRST_WAIT_S, self._clock.seconds() + GIVE_UP_S)
+        self._settle(row, stream)
+
+    def _try(self, row: int, stream: str, hook: Hook, body: bytes, wait_s: float, until_s: float) -> None:
+        if self._stopping:
+            return
+        headers = {"Content-Type": "application/json"}
+        if hook.secret is not None:
+            headers[SIGNATURE] = hmac.new(hook.secret.encode(), body, hashlib.sha256).hexdigest()
+
+        def answered(status: int) -> None:
+            if 200 <= status < 300:
+                self._told(row, stream, hook.url)
+            else:
+                again(f"it answers {status}")
+
+        def again(why: str) -> None:
+            if self._clock.seconds() + wait_s > until_s:
+                log.error("alarm %d: %s was not reached in %d h: %s", row, hook.url, GIVE_UP_S // 3600, why)
+                self._unreached[row].add(hook.url)
+                self._told(row, stream, hook.url)
+                return
+            log.warning("alarm %d: %s: %s; trying again in %g s", row, hook.url, why, wait_s)
+            later = min(wait_s * 2, LONGEST_WAIT_S)
+            self._timers = {timer for timer in self._timers if timer.active()}
+            self._timers.add(self._clock.callLater(wait_s, self._try, row, stream, hook, body, later, until_s))
+
+        self._post(hook.url, body, headers).addCallbacks(
+            answered, lambda failure: again(str(failure.value) or failure.type.__name__)
+        ).addErrback(lambda failure: log.error("alarm %d: %s", row, failure.getTraceback()))
+
+    def _told(self, row: int, stream: str, whom: str) -> None:
+        self._open[row].discard(whom)
+        self._settle(row, stream)
+
+    def _settle(self, row: int, stream: str) -> None:
+        if row in self._unreached and not self._open[row]:
+            unreached = tuple(sorted(self._unreached.pop(row)))
+            note = NoteAlarmSent(stream=stream, id=f"alarm:{row}:sent", row=row, unreached=unreached)
+            self._insist(note, lambda: self._forget(row))
+
+    def _forget(self, row: int) -> None:
+        self._open.pop(row, None)
+
+
+def _body(event: Alarm) -> dict[str, Any]:
+    kind = "alarm-raised" if isinstance(event, AlarmRaised) else "alarm-ended"
+    return {"kind": kind, **msgspec.structs.asdict(event)}
+
+
+def _text(event: Alarm) -> tuple[str, dict[str, str]]:
+    words = {"plan": event.plan, "route": event.route}
+    if isinstance(event, AlarmRaised):
+        return f"alarm_{event.blames}", {**words, "failed": str(event.failed), "calls": str(event.calls)}
+    return "alarm_ended", words
+
+
+def _line(event: Alarm) -> str:
+    if isinstance(event, AlarmRaised):
+        failed = f"{event.failed} of {event.calls} failed"
+        return f"alarm: test plan {event.plan}, route {event.route}: {failed}; at fault: {event.blames}"
+    return f"alarm ended: test plan {event.plan}, route {event.route}"

@@ -1,0 +1,136 @@
+"""The clock of test plans: as each slot comes, the ledger is told; it decides whether a call is placed.
+
+Theory of operation. APScheduler is the clock only: one job a plan, in memory, whose trigger draws the plan's next slot. When it
+fires, all slots since the last one known are opened, each by a command whose id is made from the slot. So whichever process is
+first opens it, and all others find it opened; a slot that comes up late, because the process or the machine stood still, is
+opened all the same and recorded as missed. What was due while no process ran is read off the plan's stream at the start.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
+from apscheduler.executors.debug import DebugExecutor
+from apscheduler.schedulers.twisted import TwistedScheduler
+from apscheduler.triggers.base import BaseTrigger
+from twisted.internet.defer import Deferred
+
+from hotline.batch import Outcome
+from hotline.domain.calendar import Calendar
+from hotline.domain.commands import Command
+from hotline.domain.slots import attempt_id, next_slot, slots
+from hotline.domain.testcall_commands import OpenSlot
+from hotline.domain.testplan import TestPlan
+from hotline.storage.store import StorageError
+
+log = logging.getLogger(__name__)
+
+BACK = timedelta(days=31)
+"""How far back slots are recorded as missed after a down-time; the log says so where it was longer."""
+AGAIN_S = 1.0
+"""When a slot that could not be stored is opened again, in seconds; by then it may be missed, which is stored instead."""
+AGAIN_MOST_S = 30.0
+
+
+class Slots(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
+    """A trigger that fires at a plan's slots."""
+
+    def __init__(self, plan: TestPlan, calendar: Calendar) -> None:
+        """Take the plan, and the calendar of its days."""
+        self._plan, self._calendar = plan, calendar
+
+    def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
+        """The first slot after the previous one, or after now."""
+        return next_slot(self._plan, max(previous_fire_time or now, now), self._calendar)
+
+
+class Planner:
+    """Opens the slots of all plans; all on the reactor's thread."""
+
+    def __init__(
+        self,
+        plans: Mapping[str, TestPlan],
+        calendar: Calendar,
+        put: Callable[[Command, Callable[[Outcome], None]], None],
+        last_slots: Callable[[], Deferred[Mapping[str, datetime]]],
+        now: Callable[[], datetime],
+        reactor: Any,
+    ) -> None:
+        """Wire it.
+
+        Args:
+            plans: by name.
+            put: the ledger's inlet.
+            last_slots: reads the newest slot that each plan's stream knows; a plan that never had one is absent.
+            now: aware UTC.
+        """
+        self._plans, self._calendar, self._put, self._now, self._reactor = plans, calendar, put, now, reactor
+        self._last_slots = last_slots
+        self._opened: dict[str, datetime] = {}
+        # that executor runs a job where the clock fires, on the reactor's thread; the usual one takes a thread of the pool
+        self._clock = TwistedScheduler(reactor=reactor, timezone=calendar.zone, executors={"default": DebugExecutor()})
+        self._clock.add_listener(_failed, EVENT_JOB_ERROR)
+        self._starting: Any = None
+        self._running = False
+
+    def start(self) -> None:
+        """Open what was due meanwhile, then each slot as it comes."""
+        self._running = True
+        self._read()
+
+    def stop(self) -> None:
+        """Open no more slots."""
+        self._running = False
+        if self._starting is not None and self._starting.active():
+            self._starting.cancel()
+        if self._clock.running:
+            self._clock.shutdown(wait=False)
+
+    def _read(self) -> None:
+        self._last_slots().addCallbacks(self._begin, self._unread)
+
+    def _unread(self, failure: Any) -> None:
+        log.error("test plans can't be read: %s; trying again", failure.value)
+        if self._running:
+            self._starting = self._reactor.callLater(AGAIN_S, self._read)
+
+    def _begin(self, last: Mapping[str, datetime]) -> None:
+        if not self._running:
+            return
+        now = self._now()
+        for name, plan in self._plans.items():
+            since = last.get(name, now)
+            if since < now - BACK:
+                log.warning("test plan %s: slots before the last %d days are not recorded as missed", name, BACK.days)
+            self._opened[name] = max(since, now - BACK)
+            self._open(name)
+            self._clock.add_job(
+                self._open, Slots(plan, self._calendar), (name,), coalesce=True, misfire_grace_time=None, max_instances=1
+            )
+        self._clock.start()
+
+    def _open(self, name: str) -> None:
+        """Open all slots of a plan that have come since the last look."""
+        now = self._now()
+        for at in slots(self._plans[name], self._opened[name], now, self._calendar):
+            self._opened[name] = at
+            attempt = attempt_id(name, at)
+            self._tell(OpenSlot(stream=self._plans[name].stream, id=f"slot:{attempt}", attempt=attempt, planned_at=at), AGAIN_S)
+
+    def _tell(self, command: OpenSlot, again_s: float) -> None:
+        def done(outcome: Outcome) -> None:
+            if isinstance(outcome.error, StorageError):
+                self._reactor.callLater(again_s, self._tell, command, min(again_s * 2, AGAIN_MOST_S))
+            elif outcome.error is not None:
+                log.error("slot %s can't be opened: %s", command.attempt, outcome.error)
+
+        if self._running:
+            self._put(command, done)
+
+
+def _failed(event: JobExecutionEvent) -> None:
+    log.error("the clock of test plans failed: %s\n%s", event.exception, event.traceback)

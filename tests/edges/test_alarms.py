@@ -1,0 +1,135 @@
+"""Alarms reach web hooks and phones, once each, whatever the hooks answer."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail, succeed
+from twisted.internet.error import ConnectionRefusedError as Refused
+from twisted.internet.task import Clock
+
+from conf.testing import Hook
+from conf.values import Secret
+from hotline.domain.commands import Command
+from hotline.domain.testcall_commands import NoteAlarmSent, TellStaff
+from hotline.domain.testcall_events import AlarmEnded, AlarmRaised
+from hotline.testcalls.alarms import GIVE_UP_S, SIGNATURE, Alarms
+
+RAISED = AlarmRaised("daily", "mobile", "cusum", "route", 40, 5)
+ENDED = AlarmEnded("daily", "mobile", 7, datetime(2026, 11, 25, tzinfo=UTC))
+A, B = Hook(url="http://127.0.0.1:1/a", secret=Secret("key")), Hook(url="http://127.0.0.1:1/b")
+AMY = "8613800000009"
+STREAM = "plan:daily"
+
+
+class World:
+    """What is posted and handed to the ledger, and what hooks answer, by address: a status each, or a failure."""
+
+    def __init__(self, hooks: tuple[Hook, ...] = (), numbers: tuple[str, ...] = ()) -> None:
+        self.posts: list[tuple[str, bytes, dict[str, str]]] = []
+        self.commands: list[Command] = []
+        self.stored: list[Callable[[], None]] = []
+        self.answers: dict[str, list[int | Exception]] = {}
+        self.clock = Clock()
+        self.alarms = Alarms(hooks, numbers, self._insist, self._post, self.clock)
+
+    def _insist(self, command: Command, then: Callable[[], None]) -> None:
+        self.commands.append(command)
+        self.stored.append(then)
+
+    def _post(self, url: str, body: bytes, headers: dict[str, str]) -> Deferred[int]:
+        self.posts.append((url, body, headers))
+        answers = self.answers.get(url, [])
+        answer = answers.pop(0) if answers else 204
+        return succeed(answer) if isinstance(answer, int) else fail(answer)
+
+    def store(self) -> None:
+        """All that was handed over is durable."""
+        stored, self.stored = self.stored, []
+        for then in stored:
+            then()
+
+    def sent(self) -> list[NoteAlarmSent]:
+        return [command for command in self.commands if isinstance(command, NoteAlarmSent)]
+
+
+def test_everybody_is_told_once_and_then_the_row_is_done() -> None:
+    world = World((A, B), (AMY,))
+    world.alarms.offer([(7, STREAM, RAISED)])
+    world.alarms.offer([(7, STREAM, RAISED)])
+    assert [url for url, _, _ in world.posts] == [A.url, B.url]
+    told = TellStaff(
+        stream=AMY,
+        id=f"alarm:7:{AMY}",
+        key="alarm_route",
+        words={"plan": "daily", "route": "mobile", "failed": "5", "calls": "40"},
+    )
+    assert world.commands == [told]
+    world.store()
+    assert world.sent() == [NoteAlarmSent(stream=STREAM, id="alarm:7:sent", row=7)]
+    assert world.alarms.pending() == 1
+    world.store()
+    assert world.alarms.pending() == 0
+
+
+def test_what_is_posted_is_signed_with_the_hooks_own_secret() -> None:
+    world = World((A, B))
+    world.alarms.offer([(7, STREAM, RAISED)])
+    (_, body, signed), (_, _, bare) = world.posts
+    assert signed[SIGNATURE] == hmac.new(b"key", body, hashlib.sha256).hexdigest()
+    assert SIGNATURE not in bare
+    assert json.loads(body) == {
+        "id": 7, "kind": "alarm-raised", "plan": "daily", "route": "mobile", "why": "cusum", "blames": "route",
+        "calls": 40, "failed": 5,
+    }  # fmt: skip
+
+
+def test_the_end_of_an_alarm_is_told_too() -> None:
+    world = World((B,), (AMY,))
+    world.alarms.offer([(9, STREAM, ENDED)])
+    assert json.loads(world.posts[0][1])["kind"] == "alarm-ended"
+    told: Any = world.commands[0]
+    assert (told.key, told.words) == ("alarm_ended", {"plan": "daily", "route": "mobile"})
+
+
+def test_a_hook_that_fails_is_tried_again_and_the_others_are_not() -> None:
+    world = World((A, B))
+    world.answers[A.url] = [Refused(), 503]
+    world.alarms.offer([(7, STREAM, RAISED)])
+    assert world.sent() == []
+    world.clock.advance(2)
+    world.clock.advance(4)
+    assert [url for url, _, _ in world.posts] == [A.url, B.url, A.url, A.url]
+    assert [each.unreached for each in world.sent()] == [()]
+
+
+def test_a_hook_that_stays_away_is_named_and_keeps_no_row_for_ever() -> None:
+    world = World((A,))
+    world.answers[A.url] = [Refused()] * 1000
+    world.alarms.offer([(7, STREAM, RAISED)])
+    world.clock.pump([300.0] * int(GIVE_UP_S / 300 + 2))
+    assert [each.unreached for each in world.sent()] == [(A.url,)]
+    assert 250 < len(world.posts) < 350
+
+
+def test_nobody_to_be_told() -> None:
+    world = World()
+    world.alarms.offer([(7, STREAM, RAISED)])
+    world.store()
+    assert world.alarms.pending() == 0
+
+
+def test_after_the_stop_nothing_is_posted_any_more() -> None:
+    world = World((A,))
+    world.answers[A.url] = [503]
+    world.alarms.offer([(7, STREAM, RAISED)])
+    world.alarms.stop()
+    world.alarms.offer([(8, STREAM, RAISED)])
+    world.clock.advance(10)
+    assert len(world.posts) == 1
+    assert world.sent() == []
