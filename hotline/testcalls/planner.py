@@ -91,7 +91,10 @@ class Planner:
             self._clock.shutdown(wait=False)
 
     def _read(self) -> None:
-        self._last_slots().addCallbacks(self._begin, self._unread)
+        reading = self._last_slots()
+        reading.addCallbacks(self._begin, self._unread).addErrback(
+            lambda failure: log.critical("test plans can't begin: %s", failure.getTraceback())
+        )
 
     def _unread(self, failure: Any) -> None:
         log.error("test plans can't be read: %s; trying again", failure.value)

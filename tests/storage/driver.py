@@ -11,6 +11,7 @@ from hotline.batch import Outcome
 from hotline.domain import commands as cmd
 from hotline.domain import meaning as m
 from hotline.domain.commands import Arrival
+from hotline.domain.step import Desk
 from hotline.ledger import Ledger, Limits
 from hotline.storage.opening import open_store
 from hotline.storage.rebuild import rebuild
@@ -29,21 +30,28 @@ class Driven:
     """A started ledger whose clock is set by hand."""
 
     def __init__(
-        self, url: str, *, open_: Callable[[], Store] | None = None, limits: Limits | None = None, owner: str = "a"
+        self,
+        url: str,
+        *,
+        open_: Callable[[], Store] | None = None,
+        limits: Limits | None = None,
+        owner: str = "a",
+        on: Desk = DESK,
+        now: datetime = START,
     ) -> None:
-        self.now = START
+        self.now = now
         self.texts: list[tuple[int, str, str]] = []
         self.orders: list[tuple[int, str, object]] = []
         self.commits: list[int] = []
         self.retried = 0
         self.ledger = Ledger(
             open_ or (lambda: open_store(url)),
-            DESK,
+            on,
             now=lambda: self.now,
             in_reactor=lambda function, *args: function(*args),
             later=lambda _seconds, function, *args: function(*args),
             limits=limits,
-            owner={"sms": owner, "billing": owner},
+            owner={"sms": owner, "billing": owner, "test": owner, "alarm": owner},
         )
         self.ledger.on_texts = lambda rows: self.texts.extend((row, stream, event.key) for row, stream, event in rows)
         self.ledger.on_orders = self.orders.extend

@@ -56,7 +56,7 @@ def rates(
     *,
     relation: Relation = Relation.LOCAL,
     agent: tuple[int, int] = (0, 0),
-    targets: Targets = Targets(),  # noqa: B008 - frozen
+    targets: Targets = Targets(),
 ) -> tuple[Rate, Rate, Rate, Rate]:
     """The rates of so many endings.
 

@@ -72,7 +72,7 @@ does not know us), 487 (we did not cancel), 488 and 606 (no common codec), 604 (
 """
 NO_CIRCUIT = range(32, 48)
 """Q.850's class "resource unavailable": the network had nothing to carry the call with."""
-BY_CAUSE: Mapping[int, Ending] = {cause: Ending.CONGESTION for cause in NO_CIRCUIT} | {
+BY_CAUSE: Mapping[int, Ending] = dict.fromkeys(NO_CIRCUIT, Ending.CONGESTION) | {
     1: Ending.NUMBER,
     2: Ending.NUMBER,
     3: Ending.NUMBER,

@@ -107,7 +107,7 @@ def evolve(watch: Watch, good: bool, plan: Plan) -> Watch:
 def design(
     calls_per_month: int,
     *,
-    drop: Drop = Drop(),  # noqa: B008 - frozen
+    drop: Drop = Drop(),
     false_alarms_per_month: float = 0.25,
     delay_calls: float = 60.0,
     false_recovery_calls: float = 1_000.0,

@@ -24,7 +24,7 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
 
-from hotline.domain.rates.intervals import Verdict, needed, verdict
+from hotline.domain.rates.intervals import Verdict, verdict
 
 AGAINST = 20.0
 """How much likelier the calls must be under the answer than under its contrary: 5 % of false answers at most."""
