@@ -19,6 +19,7 @@ from hotline.domain.rates.endings import Ending
 from hotline.domain.rates.intervals import Rate
 from hotline.domain.testcall_events import FormSigned
 from hotline.domain.testplan import TestPlan
+from hotline.domain.testplan_state import FORM_PREFIX
 from hotline.reports.figures import (
     ANSWERED,
     ENDINGS,
@@ -42,8 +43,8 @@ LIMITS = (
     ("mobile-fixed", percentiles.MOBILE_TO_FIXED),
     ("mobile-mobile", percentiles.MOBILE_TO_MOBILE),
 )
-FORM = "form:connection-rate:"
-"""What the streams of forms begin with; a day follows, YYYYMMDD."""
+FORM = "connection-rate"
+"""What the form is called in commands and events."""
 NETWORK_FLOOR, SYSTEM_TARGET = 0.90, 0.99
 """Compared with where no plan says otherwise."""
 WEEK = timedelta(days=6)
@@ -125,7 +126,7 @@ def connection_rate(
 
 def form_stream(day: date) -> str:
     """The stream of a day's form."""
-    return f"{FORM}{day_number(day)}"
+    return f"{FORM_PREFIX}{FORM}:{day_number(day)}"
 
 
 def _signed(connection: sa.Connection, wanted: Wanted) -> Signed | None:

@@ -29,6 +29,11 @@ class Words:
         text = self._tables[table].get(code, code)
         return text.format(**fields) if fields else text
 
+    @property
+    def page(self) -> Mapping[str, str]:
+        """The labels of the pages."""
+        return self._tables["page"]
+
     def formulas(self, agent_within_s: int) -> list[str]:
         """How each figure is made, one sentence each."""
         return [text.replace("{seconds}", str(agent_within_s)) for text in self._tables["formula"].values()]

@@ -20,6 +20,7 @@ from hotline.storage.schema import event, test_call, test_count, test_delay
 
 MANUAL = "manual"
 """The source of calls that staff made by hand and entered; they are shown apart from all others."""
+_ORIGINS = ("TestCallPlanned", "TestSlotMissed")
 MOST_EVENTS = 200
 """Events of one call that are read; an honest one has below ten, and as many more as a person corrects."""
 
@@ -243,7 +244,7 @@ def one_call(connection: sa.Connection, attempt: str) -> CallTold | None:
     if all(each.id != origin for each in told):
         columns = (event.c.id, event.c.at, event.c.kind, event.c.cause, event.c.body)
         first = connection.execute(sa.select(*columns).where(event.c.id == origin)).one_or_none()
-        if first is not None:
+        if first is not None and first.kind in _ORIGINS:
             told.insert(0, entry_of(first.id, from_us(first.at), first.kind, first.cause, msgspec.json.decode(first.body)))
     return CallTold(call, told)
 
