@@ -56,9 +56,10 @@ def _rates(groups: Sequence[Group], words: Words, title: str, *, one_day: bool) 
         return Chart("rates", title, "", (), words("no_calls"))
     targets = {name: valid[0].rate(name).target for name in ("network", "system")}
     lows = [each.rate(name).low for each in valid for name in targets] + [target for target in targets.values() if target]
-    bottom = max(0.0, min(min(lows) - 0.01, 1 - FLOOR))
+    bottom = max(0.0, min(int((min(lows) - 0.005) * 100) / 100, 1 - FLOOR))
     chart = _made(pygal.Line, _labels(groups, one_day=one_day), range=(bottom, 1.0), dots_size=3)
-    chart.value_formatter = lambda share: percent(share, 1)
+    chart.value_formatter = lambda share: percent(share, 0)
+    chart.y_labels = _steps(bottom)
     legend = []
     for at, name in enumerate(targets):
         chart.add("", [_whisker(each, name) for each in groups])
@@ -68,6 +69,12 @@ def _rates(groups: Sequence[Group], words: Words, title: str, *, one_day: bool) 
             chart.add("", [target] * len(groups), show_dots=False)
             legend.append((f"rule color-{at}", f"{words.of('rate_short', name)} {words('target_line', target=percent(target))}"))
     return Chart("rates", title, _svg(chart, title), tuple(legend))
+
+
+def _steps(bottom: float) -> list[float]:
+    """Five or six round shares from `bottom` up to 1."""
+    step = next(each for each in (0.01, 0.02, 0.05, 0.10, 0.20) if (1 - bottom) / each <= 6.01)
+    return [round(1 - nth * step, 2) for nth in range(int((1 - bottom) / step + 1e-9), -1, -1)]
 
 
 def _whisker(group: Group, name: str) -> dict[str, Any] | None:
@@ -106,8 +113,11 @@ def _delays(found: ConnectionRate, words: Words) -> Chart:
     if not found.delays:
         return Chart("delays", title, "", (), words("no_delays"))
     shown = found.delays if len(found.delays) > 2 else found.delays[:1]
-    chart = _made(pygal.Bar, [each.key or words("all") for each in shown], print_values=True, height=260)
+    names = [each.key or words("all") for each in shown]
+    room = max(each.max_ms for each in shown) * 1.15 / 1000
+    chart = _made(pygal.Bar, names, print_values=True, print_values_position="top", height=240, range=(0, room))
     chart.value_formatter = lambda seconds: f"{seconds:.2f}"
+    chart.show_y_labels = False
     for times in ([each.p50_ms for each in shown], [each.p95_ms for each in shown], [each.max_ms for each in shown]):
         chart.add("", [ms / 1000 for ms in times])
     legend = tuple((f"color-{at}", words(name)) for at, name in enumerate(("p50", "p95", "max")))

@@ -154,7 +154,7 @@ def _chosen(wanted: Wanted, first: date, last: date) -> q.Chosen:
 
 
 def _names(counts: Iterable[q.Count], field: str) -> tuple[str, ...]:
-    return tuple(sorted({getattr(each, field) for each in counts}))
+    return tuple(sorted({getattr(each, field) for each in counts} - {""}))
 
 
 _KEYS: dict[By, Callable[[q.Count], int | str]] = {

@@ -54,15 +54,15 @@ def tables(found: ConnectionRate, words: Words) -> list[Table]:
     every = [
         rates(found, words),
         division(found, words, found.by_what),
-        endings(found, words),
         division(found, words, "cause"),
+        endings(found, words),
         delays(found, words),
         limits(found, words),
         compared(found, words),
         manual(found, words),
     ]
     if found.by_what == "cause":
-        del every[3]
+        del every[2]
     return [each for each in every if each.rows]
 
 

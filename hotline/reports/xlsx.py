@@ -78,10 +78,10 @@ class _Form:
         if not found.attempts:
             self._across(self._words("no_calls"), height=24)
         for table in t.tables(found, self._words):
-            if table.name == "endings":  # the columns above have them: here only what each is of all
-                self._shares(table)
-            else:
+            if table.name != "endings":  # its columns are those of the division, which is followed by what each is of all
                 self._table(table)
+            if table.name == found.by_what:
+                self._shares(t.endings(found, self._words))
         self._remarks(found)
         self._signatures(signed)
         if changed:
@@ -171,7 +171,7 @@ class _Form:
         self._join(0, COLUMNS, self._words("remarks"), self._format(bold=True, align="left", font_size=10))
         self._next(17)
         style = self._format(align="left", font_size=8, text_wrap=True)
-        lines = [self._words("open_doubt"), *self._words.formulas(found.agent_within_s)]
+        lines = [self._words("exclusions_note"), *self._words.formulas(found.agent_within_s)]
         for line in lines:
             self._join(0, COLUMNS, line, style)
             self._next(13 if len(line) * (2 if self._words.lang == "zh" else 1) < 135 else 24)

@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 import sqlalchemy as sa
 
 from hotline.storage.opening import writing_engine
-from hotline.storage.schema import test_call
+from hotline.storage.schema import test_call, test_count, test_delay
 
 LAST_DAY = date(2026, 10, 31)
 PLANS = (
@@ -49,15 +49,28 @@ def _select(numbers: str, text: str) -> str:
     clock = "s / 3600 * 10000 + s / 60 % 60 * 100 + s % 60"
     code = f"{_of_plan(0)} || '-' || :day || 'T' || substr(CAST(1000000 + {clock} AS {text}), 2, 6) || 'Z-' || i"
     dialled = "CASE WHEN e < 9990 THEN CAST(:start AS BIGINT) + i * :step + 20000 END"
+    planned = "CAST(:start AS BIGINT) + i * :step"
     pdd = "CASE WHEN e < 9980 THEN 700 + r % 1700 + CASE WHEN r % 23 = 0 THEN r % 5200 ELSE 0 END END"
     return f"""
         SELECT {code}, CAST(:day AS INTEGER), s / 3600, {_of_plan(0)}, 'call', {_of_plan(1)}, {_of_plan(2)}, {_of_plan(3)},
-            CASE WHEN r % 5000 = 7 THEN 'manual' ELSE 'plan' END, CAST(:start AS BIGINT) + i * :step, {dialled}, {_case(1, "e")}, '',
+            CASE WHEN r % 5000 = 7 THEN 'manual' ELSE 'plan' END, {planned}, {dialled}, {_case(1, "e")}, '',
             {pdd}, CASE WHEN e < 9885 THEN 2600 + r % 3000 END, CASE WHEN e < 9885 THEN 6000 + r % 900 END,
             CASE WHEN e < 9860 THEN 'greeting' ELSE '' END, {_case(2, "e")}, {_case(3, "e")}, '', '',
             CASE WHEN e < 9885 THEN {code} || '.wav' ELSE '' END, CAST(:base AS BIGINT) + i
         FROM (SELECT i, i % 5 AS p, i * :step / 1000000 AS s, (i * 48271 + CAST(:day AS BIGINT) * 7919) % 2147483647 AS r,
             (i * 16807 + CAST(:day AS BIGINT) * 104729) % 2147483647 % 10000 AS e FROM {numbers}) AS slots"""
+
+
+def _counted() -> list[sa.Insert]:
+    """What the commits of a day's calls would have counted."""
+    made = []
+    for table in (test_count, test_delay):
+        columns = [test_call.c[column.name] for column in table.primary_key]
+        found = sa.select(*columns, sa.func.count()).where(test_call.c.day == sa.bindparam("day")).group_by(*columns)
+        if table is test_delay:
+            found = found.where(test_call.c.pdd_ms.is_not(None))
+        made.append(sa.insert(table).from_select([*(column.name for column in columns), "calls"], found))
+    return made
 
 
 def fill(url: str, rows: int, days: int) -> int:
@@ -79,6 +92,8 @@ def fill(url: str, rows: int, days: int) -> int:
             given = {"day": f"{day:%Y%m%d}", "start": int(start.timestamp()) * 1_000_000, "step": 86_400_000_000 // per_day}
             given |= {"base": 1 + index * per_day} | ({} if sqlite else {"most": per_day - 1})
             connection.execute(insert, given)
+            for statement in _counted():
+                connection.execute(statement, {"day": int(given["day"])})
     _settle(engine)
     return per_day
 
@@ -90,6 +105,6 @@ def _settle(engine: sa.Engine) -> None:
         connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)")
     else:
         connection.driver_connection.autocommit = True
-        connection.cursor().execute("VACUUM ANALYZE test_call")
+        connection.cursor().execute("VACUUM ANALYZE")
     connection.close()
     engine.dispose()

@@ -10,6 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from conf.load import parse
@@ -106,9 +107,8 @@ class Dialler:
         slots = [at + timedelta(seconds=nth) for nth in range(len(wanted))]
         attempts = [attempt_id(plan.name, slot) for slot in slots]
         pairs = list(zip(attempts, slots, strict=True))
-        self.run(
-            *(OpenSlot(stream=plan.stream, id=f"slot:{attempt}", attempt=attempt, planned_at=slot) for attempt, slot in pairs), at=at
-        )
+        opened = [OpenSlot(stream=plan.stream, id=f"slot:{each}", attempt=each, planned_at=slot) for each, slot in pairs]
+        self.run(*opened, at=at)
         rows = self._rows(plan.stream)
         begun: list[Command] = []
         ended: list[Command] = []
@@ -150,10 +150,8 @@ class Dialler:
         )
 
     def _rows(self, stream: str) -> dict[str, int]:
-        query = sa.text("SELECT id, body FROM event WHERE stream = :stream AND kind = 'TestCallPlanned' ORDER BY id DESC LIMIT 400")
+        query = sa.text("SELECT id, body FROM event WHERE stream = :stream AND kind = 'TestCallPlanned' ORDER BY id DESC")
         with self._engine.begin() as connection:
-            import msgspec
-
             return {msgspec.json.decode(row.body)["attempt"]: row.id for row in connection.execute(query, {"stream": stream})}
 
     def day(self, day: date, *, bad: float = 0.004, worst: tuple[int, ...] = ()) -> None:
