@@ -67,6 +67,7 @@ _DECIDE: dict[type[cmd.Command], Callable[[Step, Any], None]] = {
     tc.NoteTestCall: testcalls.ended,
     tc.WeighTestCall: testplans.weigh,
     tc.NoteAlarmSent: testplans.alarm_sent,
+    tc.SendTestText: testplans.send_text,
     tc.TellStaff: testplans.tell,
     tc.EnterTestCall: testcalls.entered,
     tc.CorrectTestCall: testcalls.corrected,

@@ -94,6 +94,14 @@ class NoteAlarmSent(Command, frozen=True, kw_only=True, gc=False):
     unreached: tuple[str, ...] = ()
 
 
+class SendTestText(Command, frozen=True, kw_only=True, gc=False):
+    """In the stream of a service number: send it a text as from the test phone `source`, by `smsc`; the result is its id."""
+
+    text: str
+    smsc: str
+    source: str
+
+
 class TellStaff(Command, frozen=True, kw_only=True, gc=False):
     """In the stream of one of `[testing] alarm_to`: text him `key` of the catalogue, filled with `words`; once for an id."""
 

@@ -12,6 +12,7 @@ from datetime import timedelta
 from hotline.domain import testcall_commands as tc
 from hotline.domain import testcall_events as te
 from hotline.domain.errors import TestCallRefused
+from hotline.domain.events import MtQueued
 from hotline.domain.rates.endings import HOTLINE_GOOD, VALID
 from hotline.domain.rates.intervals import Verdict
 from hotline.domain.rates.sequential import IN_A_ROW, Watch, evolve
@@ -24,6 +25,8 @@ from hotline.domain.testplan_state import FORM_PREFIX, PREFIX, SECOND_ROUTE, For
 
 PLANNED, MISSED, DECIDED, TOO_SOON = "planned", "missed", "decided", "too-soon"
 """Results of OpenSlot: a call is planned, the slot is missed, the day's verdict is in, or an adaptive plan needs none yet."""
+TEST_TEXT = "test_text"
+"""The key of a test phone's text, which is in no catalogue."""
 SECOND_ROUTE_CALLS = 3
 """Calls by the second route before an alarm; the hotline is to blame unless most of them are good."""
 
@@ -185,6 +188,12 @@ def tell(step: Step, command: tc.TellStaff) -> None:
     """Text somebody of the staff."""
     step.cause = command.id
     step.text(command.key, **command.words)
+
+
+def send_text(step: Step, command: tc.SendTestText) -> None:
+    """Send the service number a text as the test phone does; the result is its id."""
+    step.cause = command.id
+    step.result = step.record(MtQueued(command.text, TEST_TEXT, command.smsc, command.source, step.state.reference))
 
 
 # -- forms

@@ -32,6 +32,7 @@ def arguments(argv: Sequence[str], prog: str = PROG) -> argparse.Namespace:
     parser.add_argument("--system-id", default="shouwen", help="who may bind; empty: everybody (default %(default)s)")
     parser.add_argument("--password", default="secret", help="at most 8 characters (default %(default)s)")
     parser.add_argument("--subscribers", metavar="FIRST:COUNT|FILE", help="numbers that exist; default: all")
+    parser.add_argument("--services", default="", metavar="NUMBER,…", help="texts to these come back like a handset's")
     parser.add_argument("--redeliver-s", type=float, default=5.0, help="pause before a text is sent again (default %(default)s)")
     parser.add_argument("--response-s", type=float, default=10.0, help="how long a response may take (default %(default)s)")
     parser.add_argument("--enquire-s", type=float, default=30.0, help="silence before enquire_link; 0: never (%(default)s)")
@@ -51,6 +52,7 @@ def build(options: argparse.Namespace, clock: Clock) -> Smsc:
     smsc = Smsc(clock, settings, lines=sys.stdout, show_numbers=options.show_numbers, show_texts=options.show_texts)
     smsc.faults.change(options.faults)
     smsc.reception.next_id = int(time.time()) * 1000  # ids of a former run must not come back
+    smsc.reception.services = frozenset(filter(None, options.services.split(",")))
     if options.subscribers:
         smsc.reception.subscribers = read_subscribers(options.subscribers)
     return smsc

@@ -21,13 +21,18 @@ Key = tuple[str, str, str, int, int]
 
 
 class Reception:
-    """Takes submit_sm. `received` are whole texts in the order they became whole, `refused` those answered with an error."""
+    """Takes submit_sm. `received` are whole texts in the order they became whole, `refused` those answered with an error.
+
+    A whole text to one of `services`, numbers of services themselves, is for no handset: `on_service` is told it.
+    """
 
     def __init__(self, referee: Referee, lines: Lines, messages: list[Any],
                  on_receipt_due: Callable[[Mt, MtPart, str], None]) -> None:
         self.received: list[Mt] = []
         self.refused: list[Mt] = []
         self.subscribers: Container[str] | None = None
+        self.services: Container[str] = frozenset()
+        self.on_service: Callable[[Mt], None] = lambda _mt: None
         self.default_alphabet = "gsm7"
         self.next_id = 1_000_000_001
         self._referee, self._lines, self._messages, self._on_receipt_due = referee, lines, messages, on_receipt_due
@@ -64,7 +69,8 @@ class Reception:
 
     def _checked(self, pdu: Any) -> tuple[bytes, Place | None]:
         dest, short, payload = text_of(pdu.destination_addr), pdu.short_message or b"", pdu.message_payload
-        if not (dest.isascii() and dest.isdigit()) or (self.subscribers is not None and dest not in self.subscribers):
+        unknown = self.subscribers is not None and dest not in self.subscribers and dest not in self.services
+        if not (dest.isascii() and dest.isdigit()) or unknown:
             raise Malformed(RINVDSTADR, "destination_addr is not a subscriber's number")
         if short and payload:
             raise Malformed(RINVMSGLEN, "both short_message and message_payload (§5.3.2.32)")
@@ -109,6 +115,8 @@ class Reception:
         return mt
 
     def _whole(self, mt: Mt, now: float) -> None:
+        if mt.dest in self.services:
+            self.on_service(mt)
         self.received.append(mt)
         self._lines.write("mt", now, source=mt.source, dest=mt.dest, text=mt.text, parts=mt.total, id=mt.parts[0].message_id)
         waiting, self._waiting = self._waiting, []

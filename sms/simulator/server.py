@@ -75,6 +75,7 @@ class Smsc:
         self._lines = Lines(lines, show_numbers=show_numbers, show_texts=show_texts)
         self.mailbox = Mailbox(clock, self.settings.redeliver_s, self._settled)
         self.reception = Reception(self.referee, self._lines, self.messages, self._receipt_due)
+        self.reception.on_service = self._bring_back
         self._ports: list[Port] = []
         self._reference, self._mo_count, self._receipt_count = 0, 0, 0
 
@@ -134,6 +135,10 @@ class Smsc:
         self._lines.write("mo", handle.at, source=source, dest=dest, text=text, id=handle.id, parts=len(cut))
         self.mailbox.put(handle)
         return handle
+
+    def _bring_back(self, mt: Mt) -> None:
+        """A client has texted a service's number, as a network lets a test phone do."""
+        self.send_mo(mt.source, mt.dest, mt.text)
 
     def _settled(self, handle: MoHandle) -> None:
         at, more = self.clock.seconds(), {"id": handle.id, "tries": len(handle.tries), "status": handle.status}

@@ -56,6 +56,16 @@ def test_a_sender_in_national_form_is_marked_so(smsc: Smsc, esme: StringEsme, so
     assert (pdu.source_addr, pdu.source_addr_ton) == (source.encode(), ton)
 
 
+def test_a_text_to_a_service_comes_back_as_a_handsets(smsc: Smsc, esme: StringEsme) -> None:
+    smsc.reception.services = frozenset({SERVICE})
+    answers = esme.submit(b"LIST", SERVICE, source_addr=HANDSET)
+    assert [pdu.status for pdu in answers if pdu.command == "submit_sm_resp"] == [0]
+    came = [pdu for pdu in answers if pdu.command == "deliver_sm"]
+    assert [(pdu.source_addr, pdu.destination_addr, pdu.short_message) for pdu in came] == [
+        (HANDSET.encode(), SERVICE.encode(), b"LIST")
+    ]
+
+
 def test_submit_needs_a_transmitter(smsc: Smsc) -> None:
     esme = StringEsme(smsc)
     assert esme.submit()[0].status == 0x04
