@@ -53,7 +53,7 @@ def _select(numbers: str, text: str) -> str:
     pdd = "CASE WHEN e < 9980 THEN 700 + r % 1700 + CASE WHEN r % 23 = 0 THEN r % 5200 ELSE 0 END END"
     return f"""
         SELECT {code}, CAST(:day AS INTEGER), s / 3600, {_of_plan(0)}, 'call', {_of_plan(1)}, {_of_plan(2)}, {_of_plan(3)},
-            CASE WHEN r % 5000 = 7 THEN 'manual' ELSE 'plan' END, {planned}, {dialled}, {_case(1, "e")}, '',
+            CASE WHEN r % 211 = 7 THEN 'manual' ELSE 'plan' END, {planned}, {dialled}, {_case(1, "e")}, '',
             {pdd}, CASE WHEN e < 9885 THEN 2600 + r % 3000 END, CASE WHEN e < 9885 THEN 6000 + r % 900 END,
             CASE WHEN e < 9860 THEN 'greeting' ELSE '' END, {_case(2, "e")}, {_case(3, "e")}, '', '',
             CASE WHEN e < 9885 THEN {code} || '.wav' ELSE '' END, CAST(:base AS BIGINT) + i

@@ -44,7 +44,7 @@ def asked(connection: sa.Connection, since: datetime, until: datetime, within_s:
     )
     first: dict[str, datetime] = {}
     spoke: dict[str, datetime] = {}
-    for kind, body in rows.tuples():
+    for kind, body in rows:
         step = _decode(body)
         times = first if kind == "AskedForAgent" else spoke
         times[step.call] = min(step.at, times.get(step.call, step.at))

@@ -60,7 +60,7 @@ def counts(connection: sa.Connection, chosen: Chosen) -> list[Count]:
     t = test_count.c
     columns = (t.day, t.hour, t.plan, t.route, t.number, t.source, t.ending, t.cause_q850, t.calls)
     query = sa.select(*columns).where(*_within(test_count, chosen), t.calls != 0).order_by(*test_count.primary_key)
-    return [Count(*row) for row in connection.execute(query).tuples()]
+    return [Count(*row) for row in connection.execute(query)]
 
 
 class DelayCount(NamedTuple):
@@ -80,7 +80,7 @@ def delays(connection: sa.Connection, chosen: Chosen) -> list[DelayCount]:
         .group_by(t.route, t.pdd_ms)
         .order_by(t.route, t.pdd_ms)
     )
-    return [DelayCount(*row) for row in connection.execute(query).tuples()]
+    return [DelayCount(*row) for row in connection.execute(query)]
 
 
 def _within(table: sa.Table, chosen: Chosen) -> list[sa.ColumnElement[bool]]:
@@ -187,7 +187,7 @@ def _hours(connection: sa.Connection, behind: Behind, after: Place | None) -> It
     if after is not None:
         wanted.append(sa.or_(t.day > after.day, sa.and_(t.day == after.day, t.hour >= after.hour)))
     query = sa.select(t.day, t.hour).where(*wanted).distinct().order_by(t.day, t.hour)
-    yield from connection.execute(query).tuples().all()
+    yield from connection.execute(query).all()
 
 
 def _ids(connection: sa.Connection, behind: Behind, day: int, hour: int, limit: int, after: Place | None) -> Collection[str]:
