@@ -132,7 +132,9 @@ def _labels(groups: Sequence[Group], *, one_day: bool) -> list[str]:
 
 def _made(kind: Any, labels: list[str], **wish: Any) -> Any:
     style = Style(label_font_size=LABEL, major_label_font_size=LABEL, value_font_size=LABEL)
-    options = {"width": WIDTH, "height": HEIGHT, "show_legend": False, "js": (), "style": style, "margin": 8, "no_prefix": True}
+    options = {"width": WIDTH, "height": HEIGHT, "show_legend": False, "js": (), "style": style, "margin": 8}
+    options |= {"no_prefix": True, "truncate_label": -1}
+    options |= {"no_prefix": True, "truncate_label": -1}
     chart = kind(**(options | {"explicit_size": False, "include_x_axis": False, "disable_xml_declaration": True} | wish))
     chart.x_labels = labels
     return chart
