@@ -184,18 +184,16 @@ def test_the_agent_rate_counts_callers_once_and_no_test_calls(url, settings):
     assert report.attempts == 2 * len(MIXED)
 
 
-def test_the_queries_of_a_form_use_the_indices_that_are_there_for_them(url):
-    """On PostgreSQL a planner may do otherwise with so few rows, so this is of SQLite."""
-    if not url.startswith("sqlite"):
-        pytest.skip("of SQLite")
-    fill(url, 500, 1)
+def test_the_queries_of_a_form_use_the_indices_that_are_there_for_them(sqlite_url):
+    """On PostgreSQL a planner may do otherwise with so few rows."""
+    fill(sqlite_url, 500, 1)
     seen = []
-    engine = reading_engine(url)
+    engine = reading_engine(sqlite_url)
     sa.event.listen(engine, "before_cursor_execute", lambda _c, _k, sql, given, *_: seen.append((sql, given)))
     with engine.begin() as connection:
         asked(connection, NOON, NOON, 20)
         q.calls(connection, q.Behind(q.Chosen(20261031, 20261031)), limit=5)
-    with reading_engine(url).begin() as connection:
+    with reading_engine(sqlite_url).begin() as connection:
         plans = [str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", given).all()) for sql, given in seen]
     whole = "\n".join(plans)
     assert "event_agents" in whole

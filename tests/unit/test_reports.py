@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import re
+import time
 import tomllib
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -15,6 +16,7 @@ import openpyxl
 import pytest
 
 from conf.settings import PACKAGED_TEXTS
+from hotline import cli, report_cli
 from hotline.domain.rates.endings import Ending
 from hotline.domain.testcall_commands import CorrectTestCall, EnterTestCall, SignForm
 from hotline.domain.testplan import TestPlan
@@ -277,3 +279,55 @@ def test_catalogues_have_the_same_keys_and_name_what_is_missing(tmp_path: Path):
     with pytest.raises(BadTexts) as caught:
         load_words(tmp_path)
     assert "reports.en: form.title is missing" in caught.value.problems
+
+
+# -- the command
+
+
+TOML = """
+database.url = "{url}"
+[[route]]
+name = "mobile"
+sip = "127.0.0.1:5071"
+"""
+
+
+@pytest.fixture
+def config(settings, tmp_path):
+    path = tmp_path / "shouwen.toml"
+    path.write_text(TOML.format(url=settings.database.url), "utf-8")
+    return path
+
+
+def test_the_command_writes_each_format(busy_day, config, tmp_path, capsysbinary):
+    given = ["report", "connection-rate", "--from", "2026-11-24", "--to", "2026-11-24", "--config", str(config)]
+    starts = {"text": "《每日接通率测试表》".encode(), "json": b"{", "csv": b"\xef\xbb\xbf", "xlsx": b"PK"}
+    for kind, start in starts.items():
+        out = tmp_path / f"form.{kind}"
+        assert cli.main([*given, "--format", kind, "--out", str(out)]) == 0
+        assert out.read_bytes().startswith(start)
+    assert cli.main([*given, "--lang", "en", "--by", "route"]) == 0
+    shown = capsysbinary.readouterr()
+    assert b"By route" in shown.out
+    assert shown.err == b""
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        (["--format", "xlsx"], "give --out"),
+        (["--from", "yesterday"], "YYYY-MM-DD"),
+        (["--from", "2026-11-24", "--to", "2026-11-23"], "is before"),
+        (["--plan", "nightly"], "there is no such [[test_plan]]"),
+        (["--out", "/nowhere/x"], "can't write /nowhere/x"),
+    ],
+)
+def test_the_command_says_what_is_wrong(busy_day, config, capsys, given, says):
+    assert cli.main(["report", "connection-rate", *given, "--config", str(config)]) == 1
+    assert says in capsys.readouterr().err
+
+
+def test_what_takes_long_shows_that_it_is_under_way(capsys, monkeypatch):
+    monkeypatch.setattr(report_cli, "SILENT_S", 0.02)
+    assert report_cli._with_progress(lambda: time.sleep(0.2) or "done") == "done"
+    assert "reading test calls, 0 s …" in capsys.readouterr().err
