@@ -28,6 +28,7 @@ from hotline.binding import Binding
 from hotline.clock import Clock, WakeRow
 from hotline.database import DatabaseTrouble, hold, require_schema
 from hotline.desk import desk_of
+from hotline.dialling import Dialling, wants_keys
 from hotline.domain.commands import Command
 from hotline.feeding import Feeder
 from hotline.ledger import Ledger, Limits
@@ -53,8 +54,8 @@ from sms.words import load_words
 
 log = logging.getLogger(__name__)
 
-ROLES = ("sms", "ivr", "billing", "web")
-CHANNELS = {"sms": "sms", "billing": "billing", "call": "ivr"}
+ROLES = ("sms", "ivr", "billing", "web", "testcalls")
+CHANNELS = {"sms": "sms", "billing": "billing", "call": "ivr", "test": "testcalls"}
 """Which role sends what waits in each channel of the outbox."""
 COLLECT_S = 5.0
 """How often garbage in cycles is looked for, in seconds; while texts come in, looking costs 5 to 8 % of the CPU."""
@@ -98,6 +99,7 @@ class App:
         self.clock = Clock(self._due_wakes, self.ledger.put, _now, reactor)
         self.telephony = self._make_telephony()
         self.call_backs = self.telephony.call_backs if self.telephony is not None else None
+        self.dialling = self._make_dialling()
         self.feeder = Feeder(
             self.owner,
             self.reader,
@@ -105,6 +107,7 @@ class App:
             outbound=self.outbound,
             billing=self.billing,
             calls=self.call_backs,
+            tests=self.dialling.relay if self.dialling is not None else None,
             reactor=reactor,
         )
         self.binding = Binding(
@@ -173,7 +176,14 @@ class App:
     def _make_telephony(self) -> Telephony | None:
         if "ivr" not in self.roles:
             return None
-        return Telephony(self.settings, self.ledger, self.reader, self.owner, self._reactor, self.registry)
+        keys = "testcalls" in self.roles and wants_keys(self.settings)
+        return Telephony(self.settings, self.ledger, self.reader, self.owner, self._reactor, self.registry, keys=keys)
+
+    def _make_dialling(self) -> Dialling | None:
+        if "testcalls" not in self.roles:
+            return None
+        shared = self.telephony.ami if self.telephony is not None else None
+        return Dialling(self.settings, self.ledger, self.reader, self.owner, self._reactor, self.registry, ami=shared)
 
     def _make_recordings(self) -> Recordings | None:
         if "ivr" not in self.roles:
@@ -221,6 +231,8 @@ class App:
         checks += [(f"smsc {desk.smsc.name}", lambda desk=desk: desk.trouble) for desk in self.desks]  # type: ignore[misc]
         if self.telephony is not None:
             checks.append(("asterisk", lambda: self.telephony.trouble if self.telephony is not None else ""))
+        if self.dialling is not None:
+            checks.append(("test calls", lambda: self.dialling.trouble if self.dialling is not None else ""))
         return Web(
             queries=WebQueries(self.reader),
             commands=WebCommands(self.ledger, self.writer),
@@ -248,6 +260,8 @@ class App:
             ledger.on_orders = self.billing.offer
         if self.call_backs is not None:
             ledger.on_calls = self.call_backs.offer
+        if self.dialling is not None and self.dialling.relay is not None:
+            ledger.on_tests = self.dialling.relay.offer
         ledger.on_retried = self.feeder.retried
         ledger.on_streams = self._streams_changed
         ledger.on_flush = self._flush
@@ -296,6 +310,8 @@ class App:
         self.binding.start()
         if self.telephony is not None:
             self.telephony.start()
+        if self.dialling is not None:
+            self.dialling.start()
         if self.recordings is not None:
             self.recordings.start()
         # what lives until the end need not be looked at by the collector again
@@ -337,6 +353,8 @@ class App:
             self._collector.stop()
             gc.enable()
         self.clock.stop()
+        if self.dialling is not None:
+            yield self.dialling.stop()
         if self.telephony is not None:
             yield self.telephony.stop()
         if self.recordings is not None:

@@ -67,7 +67,8 @@ def _parser() -> argparse.ArgumentParser:
         return command
 
     serve = add("serve", _serve, "Run the service until it gets SIGINT or SIGTERM.")
-    serve.add_argument("--role", default="sms,ivr,billing,web", metavar="ROLE,…", help="sms, ivr, billing, web (default: all)")
+    roles = "sms,ivr,billing,web,testcalls"
+    serve.add_argument("--role", default=roles, metavar="ROLE,…", help=f"{roles.replace(',', ', ')} (default: all)")
     demo = add("demo", _demo, "Run everything on loopback with simulated peers, and a handset on a page.", config=False)
     demo.add_argument("--web", default="127.0.0.1:8080", metavar="HOST:PORT", help="where the page is (default %(default)s)")
     demo.add_argument(
@@ -178,6 +179,8 @@ def load_settings(path: Path) -> Settings:
 def _serve(options: argparse.Namespace) -> int:
     from conf.problems import BadSettings
     from hotline import logs
+    # The listening's sums are small: numpy's threads would spin beside them for three times the CPU. It reads this when loaded.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     from hotline.app import ROLES, App, CannotStart
     from sms.words import WordsWrong
 

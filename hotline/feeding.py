@@ -12,11 +12,13 @@ from twisted.internet.task import LoopingCall
 from billing_bridge.relay import BillingRelay
 from hotline.domain.call_events import CallBackQueued
 from hotline.domain.events import BillingQueued, MtQueued
+from hotline.domain.testcall_events import TestCallPlanned
 from hotline.storage.queries.due import Due, due
 from hotline.storage.queries.leases import Scope, adopt, give_back, renew
 from hotline.storage.reading import Reader
 from hotline.storage.store import StorageError
 from ivr.originate import CallBacks
+from ivr.test_calls import TestCalls
 from sms.outbound import Outbound
 
 log = logging.getLogger(__name__)
@@ -42,15 +44,16 @@ class Feeder:
         billing: BillingRelay | None,
         reactor: Any,
         calls: CallBacks | None = None,
+        tests: TestCalls | None = None,
     ) -> None:
         """Wire a feeder; a relay that does not run here is None."""
         self._owner, self._reader, self._writer = owner, reader, writer
-        self._outbound, self._billing, self._calls = outbound, billing, calls
+        self._outbound, self._billing, self._calls, self._tests = outbound, billing, calls, tests
         self._loop = LoopingCall(self._begin)
         self._loop.clock = reactor
         self._seconds = reactor.seconds
         self._renewed = float(reactor.seconds())
-        self._adopt_all = self._fetch = self._orders_left = self._calls_left = True
+        self._adopt_all = self._fetch = self._orders_left = self._calls_left = self._tests_left = True
         self._trouble = False
         self._looking: Deferred[None] = succeed(None)
 
@@ -82,11 +85,13 @@ class Feeder:
                 await self._feed_billing(self._billing)
             if self._calls is not None:
                 await self._feed_calls(self._calls)
+            if self._tests is not None:
+                await self._feed_tests(self._tests)
             if self._outbound is not None:
                 await self._feed_texts(self._outbound)
             self._trouble = False
         except Exception as error:  # whatever it is, there must be a next look
-            self._adopt_all = self._orders_left = self._calls_left = True
+            self._adopt_all = self._orders_left = self._calls_left = self._tests_left = True
             if self._outbound is not None:
                 self._outbound.not_read()
             if not isinstance(error, StorageError):
@@ -126,6 +131,15 @@ class Feeder:
             relay.offer([(row.id, row.stream, cast(CallBackQueued, row.event)) for row in rows], left=True)
             more = len(rows) == limit or await self._adopt("call")
         self._calls_left = more
+
+    async def _feed_tests(self, relay: TestCalls) -> None:
+        more = await self._adopt("test") or self._fetch or self._tests_left
+        while more and relay.pending() < AT_ONCE:
+            limit = AT_ONCE + relay.pending()
+            rows = await self._reader.run(due, "test", self._owner, limit)
+            relay.offer([(row.id, row.stream, cast(TestCallPlanned, row.event)) for row in rows], left=True)
+            more = len(rows) == limit or await self._adopt("test")
+        self._tests_left = more
 
     async def _feed_texts(self, outbound: Outbound) -> None:
         foreign = outbound.foreign()

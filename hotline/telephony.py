@@ -32,6 +32,7 @@ from hotline.storage.store import StorageError
 from hotline.surge_watch import SurgeWatch
 from ivr.agents import QueueSync, Wanted
 from ivr.ami import CONNECT_S, AmiClient
+from ivr.ami_link import EVENTS
 from ivr.call import Limits
 from ivr.call_notes import CallNotes
 from ivr.calls import Calls
@@ -53,7 +54,7 @@ CODE_DIGITS = 6
 QUEUE_LOG = "log/queue_log"
 """Where the Asterisk of `shouwen asterisk run` writes it, in its own folder; of another one it is not read."""
 AGENT_STREAM = "agent:"
-USUAL = frozenset({"started", "hung_up"})
+USUAL = frozenset({"started", "hung_up", "test"})
 """What is counted with each call; it is told to whoever monitors with the next commit, all else at once."""
 INSIST_S = 2.0
 """When a command that must not be lost is tried again, while the ledger can't store."""
@@ -72,13 +73,23 @@ class Telephony:
     """
 
     def __init__(
-        self, settings: Settings, ledger: Ledger, reader: Reader, owner: str, reactor: Any, registry: CollectorRegistry
+        self,
+        settings: Settings,
+        ledger: Ledger,
+        reader: Reader,
+        owner: str,
+        reactor: Any,
+        registry: CollectorRegistry,
+        *,
+        keys: bool = False,
     ) -> None:
         """Make all parts for the process `owner`; nothing listens or connects yet.
 
+        Args:
+            keys: whether the link to Asterisk is told of digits, too, for test calls.
         Raises: BadSettings (prompts, menus that would trap a caller).
         """
-        self._settings, self._ledger, self._reader, self._reactor = settings, ledger, reader, reactor
+        self._settings, self._ledger, self._reader, self._reactor, self._keys = settings, ledger, reader, reactor, keys
         self._inlet = Inlet(ledger.put, reactor)
         self._agents: dict[str, Agent] = {}
         self._makers = ThreadPool(0, 1, "prompts")
@@ -92,7 +103,8 @@ class Telephony:
         self.house = self._make_house()
         self.call_backs = self._make_call_backs(owner)
         limits = Limits(command_s=settings.ivr.command_s, calls_max=settings.ivr.calls_max)
-        self.server = AgiServer(Scripts(self.house).table, reactor, limits, on_count=self._count)
+        scripts = Scripts(self.house)
+        self.server = AgiServer(scripts.table, reactor, limits, on_count=self._count, kind=scripts.kind)
         self.port: Any = None
         self._gauges(registry)
 
@@ -104,11 +116,9 @@ class Telephony:
     def _make_ami(self) -> tuple[AmiClient | None, QueueView, QueueSync | None, Calls | None]:
         settings, reactor = self._settings, self._reactor
         view = QueueView(settings.queue.name, _now, settings.queue.wrap_up_s)
-        if settings.ami is None:
+        client = ami_client(settings, reactor, keys=self._keys)
+        if client is None:
             return None, view, None, None
-        ami = settings.ami
-        endpoint = TCP4ClientEndpoint(reactor, ami.host, ami.port, timeout=CONNECT_S)
-        client = AmiClient(cast(Any, endpoint), ami.username, ami.secret, reactor, action_s=ami.action_s, ping_s=ami.ping_s)
         sync = QueueSync(client, view, self._wanted, reactor)
         notes = CallNotes(self._inlet.put, reactor, f"ami:{secrets.token_hex(4)}")
 
@@ -282,6 +292,18 @@ class Telephony:
         self._inlet.flush()
         self._makers.stop()
         return result
+
+
+def ami_client(settings: Settings, reactor: Any, *, keys: bool = False) -> AmiClient | None:
+    """A link to Asterisk's manager interface, not yet started; None without [ami]. `keys`: it is told of digits, too."""
+    ami = settings.ami
+    if ami is None:
+        return None
+    endpoint = TCP4ClientEndpoint(reactor, ami.host, ami.port, timeout=CONNECT_S)
+    events = f"{EVENTS},dtmf" if keys else EVENTS
+    return AmiClient(
+        cast(Any, endpoint), ami.username, ami.secret, reactor, action_s=ami.action_s, ping_s=ami.ping_s, events=events
+    )
 
 
 def _refuse_traps(voice: Voice) -> None:

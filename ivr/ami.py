@@ -20,7 +20,7 @@ from twisted.internet.task import LoopingCall
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from ivr.ami_link import Actions, AmiProtocol, Clock, Fields
+from ivr.ami_link import EVENTS, Actions, AmiProtocol, Clock, Fields
 from ivr.ami_wire import AmiError, AmiLate, AmiLost, AmiRefused, Message
 
 log = logging.getLogger(__name__)
@@ -85,7 +85,15 @@ class AmiClient(Actions):
     """
 
     def __init__(
-        self, endpoint: IStreamClientEndpoint, username: str, secret: str, clock: Clock, *, action_s: float = 5, ping_s: float = 5
+        self,
+        endpoint: IStreamClientEndpoint,
+        username: str,
+        secret: str,
+        clock: Clock,
+        *,
+        action_s: float = 5,
+        ping_s: float = 5,
+        events: str = EVENTS,
     ) -> None:
         """Wire a client.
 
@@ -94,13 +102,14 @@ class AmiClient(Actions):
             username, secret: our account in manager.conf; the secret is never logged.
             action_s: seconds after which an unanswered action has failed.
             ping_s: seconds of silence after which the link is tested.
+            events: classes of events that are asked for.
         """
         super().__init__()
         self.on_up: list[Callable[[], None]] = []
         self.on_down: list[Callable[[str], None]] = []
         self.on_turn: list[Callable[[], None]] = []
         self.title, self.why_down, self.links = "", "not connected yet", 0
-        self._account = (username, secret)
+        self._account = (username, secret, events)
         self._clock, self._action_s, self._ping_s = clock, action_s, ping_s
         self._listeners: dict[str, list[Callable[[Message], None]]] = {}
         self._link: AmiProtocol | None = None

@@ -62,9 +62,9 @@ class Actions(Manager):  # type: ignore[misc]  # pyst2 has no types
         """Send an action that is answered by a list; fires with the list's events, without the one that ends it."""
         raise NotImplementedError
 
-    def login(self, username: str, secret: str) -> Deferred[Message]:
-        """Log in; fails with AmiRefused if Asterisk does not know us."""
-        return self.send_action({"Action": "Login", "Username": username, "Secret": secret, "Events": EVENTS})
+    def login(self, username: str, secret: str, events: str = EVENTS) -> Deferred[Message]:
+        """Log in; fails with AmiRefused if Asterisk does not know us. `events`: the classes that are asked for."""
+        return self.send_action({"Action": "Login", "Username": username, "Secret": secret, "Events": events})
 
     def connect(self, *_args: Any) -> None:
         """Pyst2's own connection does not exist here."""

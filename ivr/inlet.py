@@ -9,8 +9,9 @@ from twisted.internet.defer import Deferred
 
 from hotline.domain.call_commands import EndCall, NoteCall, StartCall
 from hotline.domain.commands import Command
+from hotline.domain.testcall_commands import NoteDialled, NoteTestCall, WeighTestCall
 
-PATIENCE_S = {NoteCall: 0.2, EndCall: 0.2, StartCall: 0.01}
+PATIENCE_S = {NoteCall: 0.2, EndCall: 0.2, StartCall: 0.01, NoteDialled: 0.1, NoteTestCall: 0.2, WeighTestCall: 0.2}
 """How long a command may wait for others, in seconds; all others go at once, and take those along that wait."""
 Put = Callable[[Any, Callable[[Any], None]], None]
 

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,7 @@ from ivr.ami import AmiClient
 from ivr.ami_link import Clock
 from ivr.ami_wire import AmiBusy, AmiError, AmiLate, AmiLost, Message
 from ivr.attempt import EVENTS, PREFIX, Attempt
+from ivr.channel_list import APPEAR_S, ChannelList, row_of
 from ivr.queue_view import QueueView
 
 log = logging.getLogger(__name__)
@@ -42,10 +43,6 @@ AGAIN_S = 5.0
 """When a row is looked at again after trouble of our own, in seconds."""
 SETTLE_S = 2.0
 """How long events may come that tell why an attempt ended, in seconds."""
-APPEAR_S = 5.0
-"""How long Asterisk may take to make a channel that it was told to make, in seconds."""
-LIST_S = 60.0
-"""How often Asterisk is asked for its channels while attempts live, in seconds."""
 CONTEXT, OUT = "shouwen-callback", "shouwen-out"
 """Where the dialplan takes up who has answered, and where it dials."""
 _MARK = PREFIX.encode()
@@ -91,8 +88,8 @@ class CallBacks:
         self._waiting: dict[int, Attempt] = {}
         self._live: dict[int, Attempt] = {}
         self._noting: set[int] = set()
-        self._listed = self._listing = self._stopping = False
-        self._listed_at = 0.0
+        self._stopping = False
+        self._channels = ChannelList(client, clock, self._compare, self._soon)
         self._timer: Any = None
         client.on_event(EVENTS, self._event)
         client.on_up.append(self._up)
@@ -108,7 +105,7 @@ class CallBacks:
         for row, stream, queued in rows:
             if row not in self._waiting and row not in self._live and row not in self._noting:
                 self._waiting[row] = Attempt(row, stream, queued)
-                self._listed = self._listed and not left
+                self._channels.known &= not left
         self._soon()
 
     def pending(self) -> int:
@@ -145,8 +142,7 @@ class CallBacks:
     def _look(self) -> None:
         """Give up what is too old, and dial whose turn it is."""
         self._forget_old()
-        if self._client.up and (not self._listed or (self._live and self._clock.seconds() - self._listed_at >= LIST_S)):
-            self._list()
+        self._channels.look(bool(self._live))
         if self._may_dial() and self._view.free_agents > self._unserved():
             for attempt in sorted(self._waiting.values(), key=_by_place):
                 if attempt.row in self._waiting and self._ripe(attempt):
@@ -161,7 +157,7 @@ class CallBacks:
             self._end(attempt, "not_dialled")
 
     def _may_dial(self) -> bool:
-        up = self._client.up and self._view.fresh and self._listed
+        up = self._client.up and self._view.fresh and self._channels.known
         return up and not self._stopping and self._agents_answer(self._now())
 
     def _ripe(self, attempt: Attempt) -> bool:
@@ -217,7 +213,7 @@ class CallBacks:
         attempt.begun = True
         if outcome.repeated:
             attempt.gap, attempt.sent_at = True, self._clock.seconds() - APPEAR_S
-            self._list()
+            self._channels.ask()
         return not outcome.repeated
 
     def _put_back(self, attempt: Attempt, error: BaseException | None) -> None:
@@ -234,7 +230,7 @@ class CallBacks:
     def _event(self, message: Message) -> None:
         if not self._live or _MARK not in message.octets:
             return
-        attempt = self._of(message)
+        attempt = self._live.get(row_of(message, PREFIX) or 0)
         if attempt is None or attempt.sent_at is None:
             return
         attempt.event(message)
@@ -242,13 +238,6 @@ class CallBacks:
             self._finish(attempt)
         elif attempt.ending:
             self._clock.callLater(SETTLE_S, self._finish, attempt)
-
-    def _of(self, message: Message) -> Attempt | None:
-        for name in ("Uniqueid", "Linkedid", "ActionID"):
-            words = message.get(name).removesuffix(";2")
-            if words.startswith(PREFIX) and words[len(PREFIX) :].isdecimal():
-                return self._live.get(int(words[len(PREFIX) :]))
-        return None
 
     def _finish(self, attempt: Attempt, outcome: str = "") -> None:
         if self._live.get(attempt.row) is attempt:
@@ -276,30 +265,11 @@ class CallBacks:
         self._soon()
 
     def _down(self, _reason: str) -> None:
-        self._listed = False
         for attempt in self._live.values():
             attempt.gap |= attempt.sent_at is not None
 
-    def _list(self) -> None:
-        """Ask which channels there are."""
-        if not self._listing:
-            self._listing = True
-            asked_at, link = self._clock.seconds(), self._client.links
-            listing: Deferred[Any] = self._client.listed({"Action": "CoreShowChannels"})
-            listing.addCallback(self._compare, asked_at, link).addErrback(self._unlisted).addBoth(self._asked)
-
-    def _asked(self, _none: object) -> None:
-        self._listing = False
-        self._soon()
-
-    def _unlisted(self, failure: Any) -> None:
-        failure.trap(AmiError)
-        self._listed = False
-        log.warning("Asterisk does not say which calls there are: %s", failure.value)
-
-    def _compare(self, channels: Sequence[Message], asked_at: float, link: int) -> None:
-        """Follow what lives, and end what is gone unseen."""
-        there = {each.get("Uniqueid"): each for each in channels}
+    def _compare(self, there: Mapping[str, Message], asked_at: float) -> bool:
+        """Follow what lives, and end what is gone unseen; whether some may be too young to be listed."""
         for attempt in [each for each in self._waiting.values() if each.id in there]:
             self._live[attempt.row] = self._waiting.pop(attempt.row)
             attempt.gap, attempt.begun, attempt.sent_at = True, True, asked_at
@@ -309,9 +279,7 @@ class CallBacks:
             elif attempt.sent_at is not None and not attempt.ending and attempt.sent_at + APPEAR_S <= asked_at:
                 attempt.gap = True
                 self._finish(attempt)
-        young = any(each.gap and each.id not in there and not each.ending for each in self._live.values())
-        if self._client.up and link == self._client.links:
-            self._listed, self._listed_at = True, asked_at - (LIST_S - APPEAR_S if young else 0)
+        return any(each.gap and each.id not in there and not each.ending for each in self._live.values())
 
 
 def _by_place(attempt: Attempt) -> tuple[datetime, int]:

@@ -2,7 +2,8 @@
 
 `hotline` answers a call. `waiting` is asked when a caller in the queue pressed a key, has waited too long, or found it full.
 `message` takes a message. `survey` follows an agent's call, `callback` asks somebody whom we ring whether he still wants one,
-`after` follows the end of any call that a script before did not end.
+`after` follows the end of any call that a script before did not end. A test call of ours is served by `hotline` alone and leaves
+no trace.
 """
 
 from __future__ import annotations
@@ -14,11 +15,13 @@ from datetime import datetime
 from hotline.domain.call_commands import EndCall
 from hotline.domain.errors import BadMsisdn
 from hotline.domain.msisdn import msisdn
+from hotline.domain.testplan import TestPlan
 from ivr.call import Call
 from ivr.dialogue import HIDDEN, House, NotStored, Talk, converse
 from ivr.errors import CallEnded
-from ivr.flows import AFTER, CALLED_BACK, HOTLINE, START, WAITING
+from ivr.flows import AFTER, CALLED_BACK, HOTLINE, START, WAITING, test_call
 from ivr.menu import HANG_UP, Flow
+from ivr.server import STARTED
 
 log = logging.getLogger(__name__)
 
@@ -36,13 +39,14 @@ class Scripts:
     def __init__(self, house: House) -> None:
         """Take what all calls share."""
         self._house = house
+        self._testers = test_call.Testers(house.settings)
         self.table: Mapping[str, Callable[[Call], None]] = {
-            "hotline": self.hotline,
-            "waiting": self.waiting,
-            "message": self.message,
-            "survey": self.survey,
+            "hotline": self._apart(self.hotline, self._test),
+            "waiting": self._apart(self.waiting, self._leave_test),
+            "message": self._apart(self.message, self._leave_test),
+            "survey": self._apart(self.survey, self._leave_test),
             "callback": self.callback,
-            "after": self.after,
+            "after": self._apart(self.after, self._leave_test),
             "check": self.check,
         }
 
@@ -76,6 +80,36 @@ class Scripts:
     def check(self, call: Call) -> None:
         """`shouwen check` asks whether this server can be reached from Asterisk."""
         call.set_variable("SHOUWEN_HERE", "yes")
+
+    # -- test calls of ours
+
+    def kind(self, call: Call) -> str:
+        """As what a call is counted: a test call as "test", once, each script of all others as "started"."""
+        if self._plan(call) is None:
+            return STARTED
+        return "test" if call.script == "hotline" else ""
+
+    def _plan(self, call: Call) -> TestPlan | None:
+        """The plan of a test call; whom we call back is none, whatever his number."""
+        return None if call.script in ("callback", "check") else self._testers.plan_of(call.env.get("agi_callerid", ""))
+
+    def _apart(self, usual: Callable[[Call], None], test: Callable[[Call, TestPlan], None]) -> Callable[[Call], None]:
+        def script(call: Call) -> None:
+            plan = self._plan(call)
+            usual(call) if plan is None else test(call, plan)
+
+        return script
+
+    def _test(self, call: Call, plan: TestPlan) -> None:
+        call.set_variable("TIMEOUT(absolute)", 0)
+        call.answer()
+        ami = self._house.settings.ami
+        talk = Talk(call, self._house, f"{HIDDEN}{call.id}")
+        end = test_call.serve(talk, call, plan, ami.secret if ami is not None else "", self._house.now())
+        call.set_variable("SHOUWEN_NEXT", "hangup" if end == HANG_UP else end)
+
+    def _leave_test(self, call: Call, _plan: TestPlan) -> None:
+        call.set_variable("SHOUWEN_NEXT", "hangup")
 
     # -- parts
 

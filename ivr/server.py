@@ -33,6 +33,8 @@ TICK_S = 0.5
 SURPLUS_MAX = 100
 """Replies that nobody asked for before the connection is given up."""
 NEVER = float("inf")
+STARTED = "started"
+"""As what a call is counted, if nobody says otherwise."""
 Flow = Callable[[Call], None]
 
 
@@ -214,8 +216,8 @@ class AgiServer(Factory):
     """All calls.
 
     Attributes:
-        counts: started, hung_up, failed, refused, unknown, command_late, wait_late, idle, wire_error, surplus, prompt_missing,
-            after_failed.
+        counts: started (and test), hung_up, failed, refused, unknown, command_late, wait_late, idle, wire_error, surplus,
+            prompt_missing, after_failed.
         live: connections, and flows whose caller is gone while they end their work.
     """
 
@@ -229,6 +231,7 @@ class AgiServer(Factory):
         *,
         on_count: Callable[[str], None] = lambda _what: None,
         on_failed: Callable[[Call, Exception], None] = lambda _call, _error: None,
+        kind: Callable[[Call], str] = lambda _call: STARTED,
     ) -> None:
         """Make a server that listens nowhere yet.
 
@@ -236,6 +239,7 @@ class AgiServer(Factory):
             flows: what each script does, by the last part of agi://HOST:PORT/SCRIPT.
             on_count: told of each thing counted.
             on_failed: told of a flow that failed; the call has ended then, and the dialplan takes over.
+            kind: as what a call is counted, "": not at all; hang-ups are counted of STARTED alone.
         """
         self.limits = limits or Limits()
         self.clock = clock
@@ -244,6 +248,7 @@ class AgiServer(Factory):
         self._flows = flows
         self._on_count = on_count
         self._on_failed = on_failed
+        self._kind = kind
         self._stopped: Deferred[None] | None = None
         self._ticking = LoopingCall(self._tick)
         self._ticking.clock = clock  # type: ignore[assignment]  # it asks only for what Clock has
@@ -277,11 +282,14 @@ class AgiServer(Factory):
             self.count("unknown")
             log.warning("the dialplan asks for a script that is not there")
             return
-        self.count("started")
+        kind = self._kind(call)
+        if kind:
+            self.count(kind)
         try:
             flow(call)
         except CallEnded:
-            self.count("hung_up")
+            if kind == STARTED:
+                self.count("hung_up")
         except Exception as error:
             self.count("failed")
             if isinstance(error, IvrError):

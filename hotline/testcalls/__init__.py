@@ -1,0 +1,1 @@
+"""Test calls: dialled by plan, listened to, classified, and counted honestly."""

@@ -15,11 +15,12 @@ from zlib import crc32
 
 import conf
 from conf.settings import Settings
+from conf.testing import Route
 from conf.voice import Phone
 from ivr.asterisk.fetch import Program
 
 TEMPLATES = Path(conf.__file__).parent / "asterisk"
-DIALPLAN = "1"
+DIALPLAN = "2"
 """Version of shouwen_extensions.conf, its global variable SHOUWEN_DIALPLAN; raise it when the program needs the new one."""
 EMPTY = ("acl", "ccss", "features", "pjproject", "queuerules", "udptl", "websocket_client")
 """Files that Asterisk complains of when they are missing."""
@@ -71,6 +72,7 @@ def in_dialplan(settings: Settings) -> dict[str, str]:
         "SHOUWEN_QUEUE": settings.queue.name,
         "SHOUWEN_PROMPTS": _path("ivr.prompts", settings.ivr.prompts),
         "SHOUWEN_RECORDINGS": _path("asterisk.recordings", settings.asterisk.recordings),
+        "SHOUWEN_TESTERS": _testers(settings),
     }
 
 
@@ -132,7 +134,9 @@ def _values(settings: Settings, folder: Path, run: Path, program: Program | None
         "AMI_PORT": str(ami.port if ami else 5038),
         "AMI_USER": ami.username if ami else "nobody",
         "AMI_SECRET": _text("ami.secret", ami.secret) if ami else "",
+        "TESTERS": _testers(settings),
         "TRUNK": _trunk(settings.asterisk.trunk),
+        "ROUTES": "".join(_route(route) for route in settings.route if route.sip),
         "PHONES": _each(settings.phone, _account),
         "PHONE_NUMBERS": _each(settings.phone, _extension).lstrip("\n"),
         "OUT": _out(settings),
@@ -234,6 +238,29 @@ contact = sip:{trunk}
     if host in ("127.0.0.1", "localhost"):
         return found
     return f"{found}[shouwen-trunk]\ntype = identify\nendpoint = shouwen-trunk\nmatch = {host}\n"
+
+
+def _route(route: Route) -> str:
+    """An endpoint for test calls alone: nobody is let in by it, whatever name he gives."""
+    name = route.channel
+    return f"""
+[{name}](shouwen-route)
+aors = {name}
+[{name}]
+type = aor
+contact = sip:{route.sip}
+"""
+
+
+def _testers(settings: Settings) -> str:
+    """The numbers of test calls that must not reach agents, as the operator may show them, between commas."""
+    country = settings.ivr.country
+    found: set[str] = set()
+    for plan in settings.test_plan:
+        if plan.kind == "call" and not plan.agent:
+            national = plan.caller_id.removeprefix(country)
+            found |= {plan.caller_id, national, f"0{national}", country + national, f"00{country}{national}"}
+    return "".join(f",{each}" for each in sorted(found)) + "," if found else ""
 
 
 def _folders(program: Program | None) -> str:

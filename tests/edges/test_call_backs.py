@@ -15,7 +15,8 @@ from hotline.domain.call_events import CallBackQueued
 from hotline.domain.commands import Command
 from hotline.storage.store import StorageError
 from ivr.ami_wire import Message
-from ivr.originate import AGAIN_S, APPEAR_S, LIST_S, LOOK_S, RING_S, SETTLE_S, CallBacks
+from ivr.channel_list import APPEAR_S, LIST_S
+from ivr.originate import AGAIN_S, LOOK_S, RING_S, SETTLE_S, CallBacks
 from ivr.queue_view import EVENTS, QueueView
 from tests.kit.ami import T0, Rig, block
 

@@ -104,7 +104,8 @@ class Hotline:
             count=self._count,
         )
         limits = Limits(command_s=self.settings.ivr.command_s)
-        self.server = AgiServer(Scripts(self.house).table, self.clock, limits, on_count=self._count)
+        scripts = Scripts(self.house)
+        self.server = AgiServer(scripts.table, self.clock, limits, on_count=self._count, kind=scripts.kind)
         self.reachable = True
         self.asterisk = Simulator(
             self.clock, self._connect, agents=agents, pace=pace, sounds=self.voice.seconds, prefix=f"test{id(self)}"

@@ -1,0 +1,173 @@
+"""Where in a recording a template is, and how surely.
+
+Theory of operation. Each piece of a template is laid over every place of the recording, in one multiplication of matrices. Then
+the best chain of places is sought, piece by piece: a piece comes where the one before it says, or up to DRIFT_MIN frames sooner,
+for Asterisk writes down the packets that came, one after the other, so that each lost one makes what follows come 20 ms too soon;
+later by up to DRIFT_MAX frames, as a jitter buffer that fills up makes it. Drift costs a little, so that none is made up of
+nothing. Pieces that lie before the recording's start or behind its end are not heard and count neither way.
+
+Two figures tell whether it is the prompt. `score` is the mean over the pieces that were heard, by weight: other words of the
+same voice have 0.3, the same words by another voice 0.3 to 0.75, and greetings that share most of their words up to 0.9. So
+`worst` counts as well, the least of the pieces that have weight: where one word is another, it is below 0.45, while lost packets
+and noise at 20 dB leave 0.6, and 0.4 where time is missing from the recording. `SURE` holds against their sum.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from hotline.testcalls.listening.fingerprint import BANDS, HOP_MS, PIECE, PIECES_MIN, STEP, Floats, Ints, Template, TemplateSet
+
+SURE = 1.22
+"""From this on of `score` and `worst` together it is the prompt."""
+WORST_MIN = 0.33
+"""No piece that has weight agrees less."""
+CUT_MS = 1100.0
+"""What a recording that began late may lack of a prompt's start."""
+HEARD_MS = 2700.0
+"""When a recording ends within a prompt, or begins in it, this much of it suffices, or half of a shorter one."""
+DRIFT_MIN, DRIFT_MAX = -4, 2
+"""Frames between one piece and the next: three lost packets in 192 ms, or one and a half put in."""
+_DRIFT_COST = 0.04
+"""Evidence that a frame of drift costs, of a usual piece's weight."""
+_EDGE = 4
+"""Frames, half a window: so near to its ends a recording is half of what is not there."""
+_WEIGHTY = 0.5
+"""Pieces of less than this part of the usual weight are mostly pause and say nothing alone."""
+_SKETCH, _SKETCHED = 0.6, 0.3
+"""A template is looked for in earnest when this part of its pieces agrees so much at some place, in whatever order."""
+_BLOCK = 2048
+"""Frames that are laid out at once: 3 MB."""
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The best place of a template in a recording.
+
+    Attributes:
+        score: mean agreement of the pieces heard, -1 to 1.
+        worst: agreement of the one that agrees least.
+        evidence: weight that agreed less weight that did not; more for longer prompts.
+        heard: part of the template's weight that the recording covers, 0 to 1.
+        pieces: how many were heard.
+        whole: whether all were.
+        file_ms: when the prompt's file began to play, from the recording's start; negative if before.
+        begin_ms, end_ms: of what was heard of it.
+    """
+
+    score: float
+    worst: float
+    evidence: float
+    heard: float
+    pieces: int
+    whole: bool
+    file_ms: float
+    begin_ms: float
+    end_ms: float
+    enough: bool
+
+    @property
+    def sure(self) -> bool:
+        """Whether it is the prompt, if no other one fits as well."""
+        return self.enough and self.worst >= WORST_MIN and self.score + self.worst >= SURE
+
+
+def places(heard: Floats) -> Floats:
+    """A recording's signs laid out: for each place the PIECE frames from there in one row."""
+    if len(heard) < PIECE:
+        heard = np.pad(heard, ((0, PIECE - len(heard)), (0, 0)))
+    view = np.lib.stride_tricks.sliding_window_view(heard, (PIECE, BANDS - 1))[:, 0]
+    return view.reshape(len(view), -1)
+
+
+def likely(laid: Floats, known: TemplateSet) -> list[str]:
+    """Names of the templates that are worth a look, by a coarse comparison with all of them."""
+    coarse = laid[::2]
+    best = np.max([_product(coarse[at : at + _BLOCK], known.sketch).max(axis=0) for at in range(0, len(coarse), _BLOCK)], axis=0)
+    return [name for name, rows in known.rows.items() if (best[rows] >= _SKETCH).mean() >= _SKETCHED]
+
+
+def find(laid: Floats, template: Template) -> Match:
+    """The best place of a template; `laid` comes from `places`."""
+    agreement = np.concatenate([_product(laid[at : at + _BLOCK], template.signs) for at in range(0, len(laid), _BLOCK)]).T
+    aligned, covered = _aligned(agreement, template)
+    path = _chain(aligned * template.weight[:, None], covered, float(np.median(template.weight)))
+    return _match(aligned, covered, path, template)
+
+
+def _product(left: Floats, right: Floats) -> Floats:
+    product: Floats = left @ right.T
+    return product
+
+
+_LEAD = int(CUT_MS / HOP_MS)
+
+
+def _aligned(agreement: Floats, template: Template) -> tuple[Floats, NDArray[np.bool_]]:
+    """Agreement and whether it was heard, pieces by where the *first* piece would be, from _LEAD frames before the start on."""
+    count, length = agreement.shape
+    width = _LEAD + length
+    aligned, covered = np.zeros((count, width), np.float32), np.zeros((count, width), bool)
+    for row, at in enumerate(template.at.tolist()):
+        offset = at - _LEAD
+        start = max(0, (_EDGE if row else 0) - offset)
+        end = min(width, length - offset - (_EDGE if row < count - 1 else 0))
+        if end > start:
+            aligned[row, start:end] = agreement[row, start + offset : end + offset]
+            covered[row, start:end] = True
+    return aligned, covered
+
+
+def _chain(evidence: Floats, covered: NDArray[np.bool_], usual: float) -> Ints:
+    """The chain with the most evidence: where each piece says that the first one is."""
+    count, width = evidence.shape
+    drifts = range(DRIFT_MIN, DRIFT_MAX + 1)
+    total, came = evidence[0], np.zeros((count, width), np.int64)
+    columns = np.arange(width)
+    for row in range(1, count):
+        choices = np.full((len(drifts), width), -np.inf, np.float32)
+        for index, drift in enumerate(drifts):
+            to = slice(max(0, drift), width + min(0, drift))
+            of = slice(max(0, -drift), width - max(0, drift))
+            choices[index, to] = total[of] - _DRIFT_COST * usual * abs(drift)
+            if drift:  # between pieces that were not heard there is nothing to tell drift by
+                choices[index, to][~(covered[row, to] & covered[row - 1, of])] = -np.inf
+        came[row] = choices.argmax(axis=0)
+        total = choices[came[row], columns] + evidence[row]
+    path = np.zeros(count, np.int64)
+    path[-1] = int(total.argmax())
+    for row in range(count - 1, 0, -1):
+        path[row - 1] = path[row] - drifts[int(came[row, path[row]])]
+    return path
+
+
+def _match(aligned: Floats, covered: NDArray[np.bool_], path: Ints, template: Template) -> Match:
+    rows = np.arange(len(path))
+    there = covered[rows, path]
+    if not there.any():
+        return Match(0.0, 0.0, 0.0, 0.0, 0, False, 0.0, 0.0, 0.0, False)
+    found, weight = aligned[rows, path], np.where(there, template.weight, 0)
+    weighty = there & (template.weight > _WEIGHTY * np.median(template.weight))
+    evidence = float((found * weight).sum())
+    first, last = int(there.argmax()), len(there) - 1 - int(there[::-1].argmax())
+    begin = (path - _LEAD + template.at) * HOP_MS
+    pieces = int(there.sum())
+    return Match(
+        score=evidence / float(weight.sum() + 1e-9),
+        worst=float(found[weighty].min()) if weighty.any() else 0.0,
+        evidence=evidence,
+        heard=float(weight.sum() / template.weight.sum()),
+        pieces=pieces,
+        whole=pieces == len(path),
+        file_ms=float((path[first] - _LEAD) * HOP_MS - template.first_ms),
+        begin_ms=float(begin[first]),
+        end_ms=float(begin[last] + PIECE * HOP_MS),
+        enough=pieces >= _pieces_needed(len(path)),
+    )
+
+
+def _pieces_needed(count: int) -> int:
+    return max(PIECES_MIN, min((count + 1) // 2, round((HEARD_MS / HOP_MS - PIECE) / STEP) + 1))
