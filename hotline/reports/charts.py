@@ -16,6 +16,7 @@ from pygal.style import Style
 
 from hotline.domain.rates.endings import Ending
 from hotline.reports.figures import ENDINGS, ConnectionRate, Group
+from hotline.reports.tables import RATED
 from hotline.reports.words import Words, percent
 
 WIDTH, HEIGHT = 1040, 300
@@ -51,20 +52,22 @@ def charts(found: ConnectionRate, words: Words) -> list[Chart]:
 
 
 def _rates(groups: Sequence[Group], words: Words, title: str, *, one_day: bool) -> Chart:
+    """Both rates; a target far below all of them is left out, so that what happened above it can be seen."""
     valid = [each for each in groups if each.valid]
     if not valid:
         return Chart("rates", title, "", (), words("no_calls"))
-    targets = {name: valid[0].rate(name).target for name in ("network", "system")}
-    lows = [each.rate(name).low for each in valid for name in targets] + [target for target in targets.values() if target]
+    targets = {name: valid[0].rate(name).target for name in RATED}
+    lows = [each.rate(name).low for each in valid for name in RATED]
     bottom = max(0.0, min(int((min(lows) - 0.005) * 100) / 100, 1 - FLOOR))
+    targets = {name: target for name, target in targets.items() if target is None or target > bottom}
     chart = _made(pygal.Line, _labels(groups, one_day=one_day), range=(bottom, 1.0), dots_size=3)
     chart.value_formatter = lambda share: percent(share, 0)
     chart.y_labels = _steps(bottom)
     legend = []
-    for at, name in enumerate(targets):
+    for at, name in enumerate(RATED):
         chart.add("", [_whisker(each, name) for each in groups])
         legend.append((f"line color-{at}", words.of("rate", name)))
-    for at, (name, target) in enumerate(targets.items(), len(targets)):
+    for at, (name, target) in enumerate(reversed(targets.items()), len(RATED)):
         if target is not None:
             chart.add("", [target] * len(groups), show_dots=False)
             legend.append((f"rule color-{at}", f"{words.of('rate_short', name)} {words('target_line', target=percent(target))}"))
