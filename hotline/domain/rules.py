@@ -7,7 +7,7 @@ from typing import Annotated
 
 import msgspec
 
-from hotline.domain.rates.sequential import Plan as Watching
+from hotline.domain.rates.sequential import Limits as Watching
 from hotline.domain.rates.sequential import design
 
 Count = Annotated[int, msgspec.Meta(ge=0, le=1000)]

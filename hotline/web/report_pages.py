@@ -10,7 +10,7 @@ import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlencode
 from zoneinfo import ZoneInfo
 
@@ -20,18 +20,19 @@ from twisted.web.server import Request
 
 from hotline.domain.rates.endings import Ending
 from hotline.reports import tables as t
-from hotline.reports.charts import Chart, charts
 from hotline.reports.differences import differences, signature
 from hotline.reports.figures import BYS, ConnectionRate, Wanted
 from hotline.reports.sheet import as_csv
 from hotline.reports.words import Words, when
-from hotline.reports.xlsx import as_xlsx
 from hotline.web.guard import admit
 from hotline.web.http import Answer, Refusal, html_reply, json_reply, query, reply
 from hotline.web.language import keep_language, language
 from hotline.web.rendering import Renderer
 from hotline.web.report_ports import CallsWanted, Measured
 from hotline.web.report_query import KINDS, calls_wanted, wanted
+
+if TYPE_CHECKING:
+    from hotline.reports.charts import Chart
 
 PAGE = 50
 """Calls on a page of the list."""
@@ -73,6 +74,8 @@ class ReportPages:
 
     async def form(self, request: Request) -> bytes:
         """GET the form of a day, or of several."""
+        from hotline.reports.charts import charts  # like the other, it takes memory that a service without readers does not need
+
         asked, found, words = await self._read(request)
         shown = found.as_signed
         given: dict[str, Any] = {
@@ -104,6 +107,8 @@ class ReportPages:
 
     async def xlsx(self, request: Request) -> bytes:
         """GET the workbook."""
+        from hotline.reports.xlsx import as_xlsx
+
         asked, found, words = await self._read(request)
         return _file(request, as_xlsx(found, words), XLSX, asked, "xlsx")
 

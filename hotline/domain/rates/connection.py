@@ -7,8 +7,8 @@
 | agent | answered by a person within T of asking | callers who asked for a person | 0.80 |
 | asr | answered (ITU-T E.425 §1.3) | valid attempts | none |
 
-ASR's seizures are taken to be the valid attempts: without a channel nothing was seized, and a number that does not exist says as little
-of the route here as in the other rates. So one denominator holds for all three, and network >= asr >= system always.
+ASR's seizures are taken to be the valid attempts: without a channel nothing was seized, and a number that does not exist says
+as little of the route here as in the other rates. So one denominator holds for all three, and network >= asr >= system always.
 """
 
 from __future__ import annotations

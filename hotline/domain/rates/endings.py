@@ -1,15 +1,15 @@
 """How an attempt ended, of a fixed list of classes, and by what that is known.
 
 Theory of operation: several things tell why a call was not answered, and they contradict each other: Asterisk reports DIALSTATUS
-NOANSWER for 404 and 603 alike, and OriginateResponse's Reason 0 for almost everything. So the first that is known decides: final SIP
-code, Q.850 cause, DIALSTATUS, timer. The raw values are kept beside the class, so that a class can be questioned.
+NOANSWER for 404 and 603 alike, and OriginateResponse's Reason 0 for almost everything. So the first that is known decides:
+final SIP code, Q.850 cause, DIALSTATUS, timer. The raw values are kept beside the class, so that a class can be questioned.
 
 Two things come before all codes:
 
-- What we did ourselves is not the network's word. Without a channel, or when our link to Asterisk broke, the fault is our own. When
-  *our* ring time ran out, Asterisk hangs up and reports cause 19 and code 480 that it made itself (Reason 3 and no HangupRequest);
-  the far side has sent nothing, so the timer decides: no answer. Else a silent peer would be "no answer" with a ring time above
-  SIP's timer B (a 408 after 32 s) and "unreachable" with one below.
+- What we did ourselves is not the network's word. Without a channel, or when our link to Asterisk broke, the fault is our own.
+  When *our* ring time ran out, Asterisk hangs up and reports cause 19 and code 480 that it made itself (Reason 3 and no
+  HangupRequest); the far side has sent nothing, so the timer decides: no answer. Else a silent peer would be "no answer" with a
+  ring time above SIP's timer B (a 408 after 32 s) and "unreachable" with one below.
 - An answered call's ending is what was heard in it, however it was released.
 
 What no rule names counts against the network, and not in its favour: no guess of ours makes a rate look better.
@@ -65,10 +65,11 @@ BY_SIP: Mapping[int, Ending] = {
     600: Ending.BUSY,
     603: Ending.REJECTED,
 }
-"""Classes of the project's ending table by final SIP code; 480 hangs on whether it rang. All others are `protocol`, also by that table.
+"""Classes of the project's ending table by final SIP code; 480 hangs on whether it rang. All others are `protocol`, also by
+that table.
 
-Ours is to leave these at that, for they count against the network: 3xx (a redirection that nobody followed), 401 and 407 (the trunk
-does not know us), 487 (we did not cancel), 488 and 606 (no common codec), 604 (it says that there is no such user).
+Ours is to leave these at that, for they count against the network: 3xx (a redirection that nobody followed), 401 and 407 (the
+trunk does not know us), 487 (we did not cancel), 488 and 606 (no common codec), 604 (it says that there is no such user).
 """
 NO_CIRCUIT = range(32, 48)
 """Q.850's class "resource unavailable": the network had nothing to carry the call with."""
@@ -86,8 +87,9 @@ BY_CAUSE: Mapping[int, Ending] = dict.fromkeys(NO_CIRCUIT, Ending.CONGESTION) | 
     28: Ending.NUMBER,
     58: Ending.CONGESTION,
 }
-"""Classes by Q.850 cause. The ending table names 34, 38, 41, 42, 44 and 47 of the class `NO_CIRCUIT`, the rest of that class is ours.
-All others are `protocol`: the table names 102, 111 and 127; that the rest is treated alike is ours."""
+"""Classes by Q.850 cause. The ending table names 34, 38, 41, 42, 44 and 47 of the class `NO_CIRCUIT`, the rest of that class is
+ours. All others are `protocol`: the table names 102, 111 and 127; that the rest is treated alike is ours.
+"""
 SAYS_NOTHING = frozenset({0, 16, 31})
 """Causes that give no reason for a call that nobody answered: unknown, normal clearing, normal unspecified (ours)."""
 BY_DIAL_STATUS: Mapping[str, Ending] = {

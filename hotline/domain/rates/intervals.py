@@ -1,10 +1,9 @@
 """How sure a rate is: the Wilson score interval, the verdict against a target, and the calls still needed.
 
-A rate of few calls says little: 10 of 10 is anything from 72.2 % to 100 %. So each rate carries the interval that holds the true rate in
-95 of 100 cases, and a verdict only where that interval lies on one side of the target.
+A rate of few calls says little: 10 of 10 is anything from 72.2 % to 100 %. So each rate carries the interval that holds the
+true rate in 95 of 100 cases, and a verdict only where that interval lies on one side of the target.
 
-Source of the interval: E. B. Wilson, "Probable inference, the law of succession, and statistical inference", JASA 22 (1927), without
-continuity correction; tests hold it against scipy's.
+Source: Wilson's score interval, without continuity correction; tests hold it against scipy's.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ _Z = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
 class Verdict(StrEnum):
     """What an interval says of a target; the values are those on the wire."""
 
-    PASS = "pass"
+    PASS = "pass"  # noqa: S105 - no password
     FAIL = "fail"
     NOT_ENOUGH = "not-enough"
 
@@ -72,7 +71,9 @@ def needed(numerator: int, denominator: int, target: float) -> int | None:
     so_far = verdict(numerator, denominator, target)
     if so_far is not Verdict.NOT_ENOUGH:
         return 0 if so_far is Verdict.PASS else None
-    return bisect_left(range(_enough(denominator - numerator, target)), True, key=lambda more: _passes(numerator, denominator, target, more))
+    return bisect_left(
+        range(_enough(denominator - numerator, target)), True, key=lambda more: _passes(numerator, denominator, target, more)
+    )
 
 
 def _passes(numerator: int, denominator: int, target: float, more: int) -> bool:

@@ -1,7 +1,7 @@
 """Times of calls in milliseconds: p50, p95 and the longest, and what the norm allows for post-dial delay.
 
-Percentiles are by nearest rank: the p-th is the shortest time that at least p of 100 calls did not exceed. It is always a time that a
-call really took, and needs no rule for what lies between two of them.
+Percentiles are by nearest rank: the p-th is the shortest time that at least p of 100 calls did not exceed. It is always a time
+that a call really took, and needs no rule for what lies between two of them.
 """
 
 from __future__ import annotations

@@ -2,19 +2,44 @@
 
 A plan asks "is the rate at least the target, shown by the deadline?". Its rules:
 
-1. A verdict that is in ends it: no more calls, except at the floor while an alarm is on, whose end could not be seen without them.
-2. Else the calls that would still make it "pass", all being good, are spread evenly over the time that is left. A failure makes them
-   more, so calls come faster while the interval straddles the target: never above the ceiling, never below the floor.
+1. A verdict that is in ends it: no more calls, except at the floor while an alarm is on, whose end could not be seen without
+   them.
+2. Else the calls that would make it "pass" if one more of them failed are spread evenly over the time that is left. So a clean
+   day ends early, and a failure, which makes them more, makes calls come faster while the interval straddles the target: never
+   above the ceiling, never below the floor.
 3. After the deadline, or when the ceiling cannot do it in time, calls go on: at the floor and at the ceiling.
 
-**Looking after every call.** A 95 % interval that is looked at once is wrong on each side in 2.5 % of days; one that is looked at after
-every call, until it says something, far more often. @@PEEK@@
+**Looking after every call.** A 95 % interval that is looked at once is wrong on each side in 2.5 % of days; one that is looked
+at after every call, until it says something, far more often. In 20,000 simulated days of at most 1,200 calls, target 0.99:
 
-So "in" asks for more than Wilson's interval. Beside it there must be 20 to 1 against the other answer: a likelihood ratio, mixed
-over several alternatives fixed beforehand. If the rate is on the other side, such a ratio reaches 20 in at most 1 of 20 days, however often
-one looks (J. Ville, 1939); so a plan's false pass, and its false fail, stays below 5 %. The alternatives are chosen such that a clean
-day still ends with Wilson's number: 381 calls for 0.99. All of this holds as long as calls are alike through the day: a rate that changes
-in it is the alarm's matter.
+| True rate | interval alone: pass, fail | `settled`: pass, fail | calls a day: alone, `settled` |
+|---|---|---|---|
+| 0.999 | 98.1 %, **1.8 %** | 98.2 %, **0.0 %** | 450, 510 |
+| 0.995 | 52.7 %, **10.8 %** | 32.6 %, **0.3 %** | 805, 1,013 |
+| 0.99 | 6.1 %, **32.3 %** | 3.0 %, **2.3 %** | 827, 1,158 |
+| 0.9899 | **5.8 %**, 33.0 % | **2.8 %**, 2.4 % | 824, 1,158 |
+| 0.97 | 0 %, 100 % | 0 %, 99.3 % | 96, 318 |
+| 0.90 | 0 %, 100 % | 0 %, 100 % | 12, 31 |
+
+False verdicts are bold. The interval alone fails on one bad call among the first 17, which happens on every sixth day at 99 %.
+
+So "in" asks for more than Wilson's interval. Beside it there must be 20 to 1 against the other answer: a likelihood ratio,
+mixed over several alternatives that are fixed beforehand. If the rate is on the other side, such a ratio reaches 20 on at most
+1 of 20 days, however often one looks (Ville's inequality); so a plan's false pass, and its false fail, stay below 5 %. The
+alternatives are chosen such that a clean day still ends with Wilson's number: 381 calls for 0.99. The price is calls, and more
+days without a verdict where the rate is near the target. All of this holds as long as calls are alike through the day: a rate
+that changes in it is the alarm's matter.
+
+**Against a flat plan**, which dials a fixed number of calls, looks once, and must be sized before the rate is known. Adaptive:
+200 simulated days of ten hours, 12 to 120 calls an hour. Flat: the smallest number that is right as often, exact by the
+binomial distribution. A flat plan of 381 is right on 68 % of days at 0.999, and on 89 % at 0.97.
+
+| True rate | adaptive: right verdict, calls a day | flat: calls a day |
+|---|---|---|
+| 0.999 | 96 %, 490 | 726 |
+| 0.97 | 99.5 %, 305 | 889 |
+| 0.90 | 100 %, 29 | 85 for 99 % |
+| 0.99 | none to be found, 1,063 | none to be found |
 """
 
 from __future__ import annotations
@@ -74,9 +99,7 @@ def to_settle(numerator: int, denominator: int, target: float) -> int | None:
     most = 1
     while settled(numerator + most, denominator + most, target) is not Verdict.PASS:
         most *= 2
-    return bisect_left(
-        range(most), True, key=lambda more: settled(numerator + more, denominator + more, target) is Verdict.PASS
-    )
+    return bisect_left(range(most), True, key=lambda more: settled(numerator + more, denominator + more, target) is Verdict.PASS)
 
 
 def interval_s(
@@ -95,17 +118,18 @@ def interval_s(
         numerator, denominator: good and valid calls of the plan today.
         target: 0..1, without either.
         left_s: seconds to the deadline; 0 or less after it.
-        floor_per_hour, ceiling_per_hour: fewest and most calls an hour while a verdict is wanting; above 0, the ceiling not below the floor.
+        floor_per_hour, ceiling_per_hour: fewest and most calls an hour while there is no verdict; above 0, in this order.
         alarm: an alarm on these calls is on.
     Returns: between 3600/ceiling and 3600/floor; None when no more calls are wanted.
     Raises: ValueError (caller's fault) for limits and counts that cannot be.
     """
     if not 0 < floor_per_hour <= ceiling_per_hour:
-        raise ValueError(f"{floor_per_hour:g} to {ceiling_per_hour:g} calls an hour: the floor is above 0, the ceiling not below it")
+        raise ValueError(f"{floor_per_hour:g} to {ceiling_per_hour:g} calls an hour: the floor is above 0, and no higher")
     slowest, fastest = 3600 / floor_per_hour, 3600 / ceiling_per_hour
     wanted = to_settle(numerator, denominator, target)
     if not wanted:
         return slowest if alarm else None
     if left_s <= 0:
         return slowest
-    return min(max(left_s / wanted, fastest), slowest)
+    with_one_more_failure = to_settle(numerator, denominator + 1, target) or wanted
+    return min(max(left_s / with_one_more_failure, fastest), slowest)
