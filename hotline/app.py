@@ -35,6 +35,8 @@ from hotline.ledger import Ledger, Limits
 from hotline.metrics import Counted, Metrics, Tally
 from hotline.reads import Changes, WebCommands, WebQueries, WebReadiness
 from hotline.recordings import Recordings
+from hotline.report_reads import TestCallReads
+from hotline.reports.words import load_words as load_words_of_reports
 from hotline.storage.opening import open_store
 from hotline.storage.queries.leases import release
 from hotline.storage.queries.wakes import Wake, due_wakes
@@ -249,6 +251,8 @@ class App:
             zone=settings.zone,
             loopback=settings.web.listen.host in LOOPBACK,
             smsc_words=lambda status, lang: words(status, "zh" if lang == "zh" else "en"),
+            measured=TestCallReads(self.reader, settings),
+            report_words=load_words_of_reports(PACKAGED_TEXTS),
         )
 
     def _connect(self) -> None:

@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from hotline import report_options
+
 if TYPE_CHECKING:
     from conf.settings import Settings
 
@@ -95,6 +97,7 @@ def _parser() -> argparse.ArgumentParser:
     build.add_argument("--config", type=Path, required=True, metavar="FILE", help="shouwen.toml")
     _agent_parser(add("agent", None, "Log agents in and out, pause and resume them, in the running service.", config=False))
     _surge_parser(add("surge", None, "Declare that more people ring than can be served: announcement first.", config=False))
+    report_options.add_to(add("report", _report, "Write a report of a day or of several: how well the hotline was reached."))
     simulate = add("simulate", None, "Run the other side of a wire, with faults on command.", config=False)
     simulate.add_argument("what", choices=SIMULATED, help="shouwen simulate smsc --help lists its options")
     return parser
@@ -303,6 +306,15 @@ def _asterisk(options: argparse.Namespace) -> int:
             return commands.write_config(settings, options.dir, say)
         return (commands.fetch if options.what == "fetch" else commands.run_foreground)(settings, say)
     except commands.Refused as error:
+        raise Stop(str(error)) from error
+
+
+def _report(options: argparse.Namespace) -> int:
+    from hotline.report_cli import Refused, carry_out
+
+    try:
+        return carry_out(load_settings(options.config), options)
+    except (Refused, ValueError) as error:
         raise Stop(str(error)) from error
 
 

@@ -11,9 +11,11 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import psycopg
+import sqlalchemy as sa
 
-from hotline.storage.schema import test_call
+from hotline.storage.schema import test_call, test_count, test_delay
 from hotline.storage.store import CommandRow, Head, LinkRow, StorageError, Writes
+from hotline.storage.test_counts import COUNT_TAIL, DELAY_TAIL, counted, moved
 
 _CLAIM = """INSERT INTO command (id, at) SELECT * FROM unnest(%s::text[], %s::bigint[])
 ON CONFLICT (id) DO NOTHING RETURNING id"""
@@ -35,11 +37,19 @@ WHERE wake.due = n.due AND wake.id = n.id"""
 _WRITE_HEADS = """UPDATE chain SET seq = n.seq, hash = n.hash
 FROM unnest(%s::bigint[], %s::bytea[], %s::int[]) AS n(seq, hash, partition) WHERE chain.partition = n.partition"""
 _TYPES = {"TEXT": "text", "INTEGER": "int", "SMALLINT": "smallint", "BIGINT": "bigint"}
-_TEST_COLUMNS = [(column.name, _TYPES[str(column.type)]) for column in test_call.columns]
-_TESTS = f"""INSERT INTO test_call ({", ".join(name for name, _ in _TEST_COLUMNS)})
-SELECT * FROM unnest({", ".join(f"%s::{kind}[]" for _, kind in _TEST_COLUMNS)})"""  # noqa: S608 - our own table
-_CORRECTED = """UPDATE test_call SET ending = n.ending, ending_was = n.ending_was
-FROM unnest(%s::text[], %s::text[], %s::text[]) AS n(ending, ending_was, id) WHERE test_call.id = n.id"""
+_CORRECTED = "UPDATE test_call SET ending = %s, ending_was = %s WHERE id = %s"
+_UNCOUNTED, _COUNTED = moved(-1, "%s"), moved(1, "%s")
+
+
+def _unnested(table: sa.Table, tail: str = "") -> str:
+    """An insert of many rows, given as one array for each column."""
+    columns = [(column.name, _TYPES[str(column.type)]) for column in table.columns]
+    names, arrays = ", ".join(name for name, _ in columns), ", ".join(f"%s::{kind}[]" for _, kind in columns)
+    return f"INSERT INTO {table.name} ({names}) SELECT * FROM unnest({arrays}){tail}"  # noqa: S608 - our own tables
+
+
+_TESTS = _unnested(test_call)
+_COUNTS, _DELAYS = _unnested(test_count, COUNT_TAIL), _unnested(test_delay, DELAY_TAIL)
 _LINK = """INSERT INTO link (id, smsc, used_at, arrivals)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::bigint[], %s::text[])
 ON CONFLICT (id) DO UPDATE SET used_at = excluded.used_at, arrivals = excluded.arrivals"""
@@ -99,6 +109,7 @@ class PostgresStore:
 
     def write(self, writes: Writes) -> None:
         """Store all rows of the batch, in one round trip."""
+        counts, delays = counted(writes.tests)
         with self._storing(), self._db.pipeline():
             for sql, rows in (
                 (_EVENTS, writes.events),
@@ -110,12 +121,17 @@ class PostgresStore:
                 (_WRITE_HEADS, writes.heads),
                 (_LINK, writes.links),
                 (_TESTS, writes.tests),
-                (_CORRECTED, writes.corrected),
+                (_COUNTS, counts),
+                (_DELAYS, delays),
             ):
                 if rows:
                     self._db.execute(sql, _columns(rows))
             if writes.done:
                 self._db.execute(_DONE, _columns(writes.done))
+            for corrected in writes.corrected:
+                self._db.execute(_UNCOUNTED, corrected[2:])
+                self._db.execute(_CORRECTED, corrected)
+                self._db.execute(_COUNTED, corrected[2:])
 
     def commit(self) -> None:
         """Make the batch durable."""

@@ -25,6 +25,7 @@ from hotline.storage.opening import reading_engine, writing_engine
 from hotline.storage.projection import PROJECT
 from hotline.storage.queries.events import by_stream
 from hotline.storage.store import TestRow, Writes
+from hotline.storage.test_counts import miscounted, recount
 from hotline.storage.test_rows import corrected_row
 from hotline.storage.verify import Problem, keep_bad_octets, verify
 
@@ -44,7 +45,7 @@ class Difference:
 
     Attributes:
         stream: the subscriber's number, masked.
-        table: state, outbox, wake or test_call.
+        table: state, outbox, wake, test_call, or test_count for the counts of all test calls.
         id: of the outbox or wake row, of a test call's event; 0 for a state.
         what: missing, superfluous or different.
         fields: what of it differs.
@@ -156,6 +157,10 @@ def rebuild(url: str, rules: Rules, *, write: bool = False, progress: Callable[[
             _compare(connection, group, report, write=write)
             progress(report.events)
         _strays(connection, report, write=write)
+        if miscounted(connection):
+            report.note(Difference("all test calls", "test_count", 0, "different"))
+            if write:
+                recount(connection)
     return report
 
 

@@ -14,6 +14,7 @@ from sqlalchemy.sql.base import Executable
 
 from hotline.storage import schema as s
 from hotline.storage.store import CommandRow, Head, LinkRow, StorageError, Writes
+from hotline.storage.test_counts import COUNT_TAIL, DELAY_TAIL, counted, moved
 
 _DIALECT = sqlite.dialect(paramstyle="qmark")
 
@@ -60,6 +61,8 @@ _OUTBOX = _Rows(s.outbox)
 _WAKE = _Rows(s.wake)
 _LINK = _Rows(s.link, " ON CONFLICT (id) DO UPDATE SET used_at = excluded.used_at, arrivals = excluded.arrivals")
 _TEST = _Rows(s.test_call)
+_COUNT = _Rows(s.test_count, COUNT_TAIL)
+_DELAY = _Rows(s.test_delay, DELAY_TAIL)
 _INSERTS: tuple[tuple[str, _Rows], ...] = (
     ("events", _EVENT),
     ("states", _STATE),
@@ -74,7 +77,6 @@ def _updates(writes: Writes) -> Iterator[tuple[str, list[Any]]]:
     yield _CHANGED, writes.changed
     yield _WOKEN, writes.woken
     yield _HEAD, writes.heads
-    yield _CORRECTED, writes.corrected
 
 
 _MARKS = [",".join("?" * number) for number in range(MOST_ROWS + 1)]
@@ -82,6 +84,7 @@ _DONE = "DELETE FROM outbox WHERE id IN"
 _CHANGED = "UPDATE outbox SET state=?1, reason=?2, owner=?3, since=?4 WHERE id=?5 AND state<>?1"
 _WOKEN = "DELETE FROM wake WHERE due=? AND id=?"
 _CORRECTED = "UPDATE test_call SET ending=?, ending_was=? WHERE id=?"
+_UNCOUNTED, _COUNTED = moved(-1, "?"), moved(1, "?")
 _HEAD = "UPDATE chain SET seq=?, hash=? WHERE partition=?"
 _LINKS = _sql(sa.select(s.link))
 
@@ -167,6 +170,14 @@ class SqliteStore:
             for sql, changes in _updates(writes):
                 if changes:
                     self._cursor.executemany(sql, changes)
+            if writes.tests:
+                counts, delays = counted(writes.tests)
+                _COUNT.run(self._cursor, counts)
+                _DELAY.run(self._cursor, delays)
+            for corrected in writes.corrected:
+                self._cursor.execute(_UNCOUNTED, corrected[2:])
+                self._cursor.execute(_CORRECTED, corrected)
+                self._cursor.execute(_COUNTED, corrected[2:])
 
     def commit(self) -> None:
         """Make the batch durable: one fsync."""

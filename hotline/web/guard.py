@@ -51,3 +51,17 @@ def named_loopback(request: Request) -> bool:
     except ValueError:
         return False
     return host in LOOPBACK
+
+
+def admit(request: Request, *, demo: bool, loopback: bool) -> None:
+    """Open pages only where nobody else can come, or where all is a demo.
+
+    Args:
+        request: what asks for a page.
+        demo: nobody's real numbers are shown.
+        loopback: the service listens on a loopback address only.
+    Raises: Refusal 403.
+    """
+    if not demo and not (loopback and named_loopback(request)):
+        message = "pages open only on a loopback address while there is no login"
+        raise Refusal(403, "forbidden", message, "Use /api/v1 with a token, or open the page on the machine itself.")

@@ -15,7 +15,7 @@ from hotline.domain.catalogue import Catalogue
 from hotline.domain.errors import BadMsisdn
 from hotline.domain.msisdn import Msisdn, mask, msisdn
 from hotline.web import bodies, deadletters
-from hotline.web.guard import named_loopback, require_same_origin
+from hotline.web.guard import admit, require_same_origin
 from hotline.web.health import checks
 from hotline.web.http import Answer, Refusal, header, html_reply, json_reply, one_of, query, read_json, reply, whole_number
 from hotline.web.language import keep_language, language
@@ -192,9 +192,7 @@ class Pages:
 
     def _admit(self, request: Request) -> None:
         """Open pages only where nobody else can come; raises Refusal 403."""
-        if self._phone is None and not (self._loopback and named_loopback(request)):
-            message = "pages open only on a loopback address while there is no login"
-            raise Refusal(403, "forbidden", message, "Use /api/v1 with a token, or open the page on the machine itself.")
+        admit(request, demo=self._phone is not None, loopback=self._loopback)
 
     def _page(self, request: Request, template: str, *, status: int = 200, **words: Any) -> bytes:
         lang = keep_language(request)

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from hotline.domain.money import yuan
+from hotline.reports.words import percent
 from hotline.web.ports import TimelineEvent
 from hotline.web.staff import StaffTexts
 from hotline.web.telling import Teller
@@ -30,14 +31,14 @@ STAMP = hashlib.sha256(b"".join(content for _, (_, content) in sorted(STATIC.ite
 class Renderer:
     """Fills templates; everything that is filled in is escaped."""
 
-    def __init__(self, texts: StaffTexts, teller: Teller) -> None:
-        """Take labels and words."""
+    def __init__(self, texts: StaffTexts, teller: Teller, *, reports: bool = False) -> None:
+        """Take labels and words, and whether there are pages of reports to lead to."""
         self._texts, self._teller = texts, teller
         self._jinja = Environment(
             loader=PackageLoader("hotline.web"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
         )
-        self._jinja.filters |= {"yuan": yuan, "when": teller.when, "clock": teller.clock}
-        self._jinja.globals |= {"stamp": STAMP, "word": texts.word, "zone": teller.zone}
+        self._jinja.filters |= {"yuan": yuan, "when": teller.when, "clock": teller.clock, "percent": percent}
+        self._jinja.globals |= {"stamp": STAMP, "word": texts.word, "zone": teller.zone, "reports": reports}
 
     def page(self, template: str, lang: str, **words: Any) -> str:
         """A whole page or a part of one; `t` are its labels."""

@@ -16,6 +16,7 @@ from twisted.web.server import Request, Site
 from werkzeug.exceptions import HTTPException
 
 from hotline.domain.catalogue import Catalogue
+from hotline.reports.words import Words
 from hotline.web.agents import Agents
 from hotline.web.api import Api
 from hotline.web.endpoints import Endpoint, klein_path
@@ -28,10 +29,14 @@ from hotline.web.phone import Phone
 from hotline.web.ports import Changes, Commands, Handset, Queries, Readiness
 from hotline.web.reasons import SmscWords
 from hotline.web.rendering import Renderer
+from hotline.web.report_acts import ReportActs
+from hotline.web.report_pages import Door, ReportPages
+from hotline.web.report_ports import Measured
 from hotline.web.staff import StaffTexts
 from hotline.web.stream import Streams, Timer
 from hotline.web.surge import SurgeMode
 from hotline.web.telling import Teller, status_number
+from hotline.web.testcall_api import TestCallApi
 from hotline.web.uses import Uses
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -56,6 +61,8 @@ class Web:
         zone: ZoneInfo = SHANGHAI,
         loopback: bool = False,
         smsc_words: SmscWords = status_number,
+        measured: Measured | None = None,
+        report_words: Mapping[str, Words] | None = None,
     ) -> None:
         """Put the web together; nothing listens yet.
 
@@ -70,10 +77,12 @@ class Web:
             zone: of days and hours on pages.
             loopback: the service listens on a loopback address only, so pages may open without a login.
             smsc_words: what an SMSC means by a command_status, by language.
+            measured: test calls; None where there are none to report on.
+            report_words: what reports say, by language; needed with `measured`.
         """
         teller = Teller(staff_texts, catalogue, zone, smsc_words)
         self._catalogue = catalogue
-        renderer = Renderer(staff_texts, teller)
+        renderer = Renderer(staff_texts, teller, reports=measured is not None)
         self._streams = Streams(queries, changes, reactor)
         self._pages = Pages(
             queries=queries,
@@ -91,6 +100,13 @@ class Web:
         described = Endpoint("GET", "/api/openapi.json", "openapi", "This description", self._describe, returns=Any, open=True)
         reported = (*Uses(commands, tokens).endpoints(), *Agents(queries, commands, tokens).endpoints())
         reported += tuple(SurgeMode(queries, commands, tokens).endpoints())
+        self._report_pages: ReportPages | None = None
+        self._report_acts: ReportActs | None = None
+        if measured is not None and report_words is not None:
+            door = Door(demo is not None, loopback)
+            self._report_pages = ReportPages(measured, renderer, report_words, zone, door)
+            self._report_acts = ReportActs(measured, commands, zone, door)
+            reported += tuple(TestCallApi(measured, commands, tokens).endpoints())
         self.endpoints: Sequence[Endpoint] = (*health.endpoints(), *api.endpoints(), *reported, described)
         self._document = document(self.endpoints, _version())
         self.app = self._route()
@@ -116,9 +132,10 @@ class Web:
         app.url_map.merge_slashes = False
         for each in self.endpoints:
             _add(app, each.method, klein_path(each.path), guarded(each.answer, self._refuse_json))
-        for method, path, answer in self._pages.calls():
+        acts, shown = self._report_acts, self._report_pages
+        for method, path, answer in (*self._pages.calls(), *(acts.calls() if acts is not None else ())):
             _add(app, method, path, guarded(answer, self._refuse_json))
-        for method, path, answer in self._pages.pages():
+        for method, path, answer in (*self._pages.pages(), *(shown.pages() if shown is not None else ())):
             _add(app, method, path, guarded(answer, self._refuse_page))
         app.handle_errors(HTTPException)(self._unrouted)
         return app

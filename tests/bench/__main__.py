@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from tests.bench import agi, ami, calls, size, sms, test_calls
+from tests.bench import agi, ami, calls, reports, size, sms, test_calls
 
-NAMES = ("sms", "size", "memory", "agi", "ami", "calls", "dial")
+NAMES = ("sms", "size", "memory", "agi", "ami", "calls", "dial", "reports")
 
 
 def main() -> int:
@@ -23,6 +23,8 @@ def main() -> int:
     parser.add_argument("--events", type=int, default=64_000, help="events of Asterisk's manager interface (default %(default)s)")
     parser.add_argument("--call-s", type=float, default=60.0, help="seconds of calls through Asterisk (default %(default)s)")
     parser.add_argument("--attempts", type=int, default=1200, help="test calls of the dial run (default %(default)s)")
+    parser.add_argument("--rows", type=int, default=200_000, help="test calls that are reported on (default %(default)s)")
+    parser.add_argument("--days", type=int, default=90, help="days in which they lie (default %(default)s)")
     parser.add_argument("--postgresql", action="store_true", help="size on PostgreSQL instead of SQLite")
     options = parser.parse_args()
     sizes = [int(each) for each in options.sizes.split(",")]
@@ -34,6 +36,7 @@ def main() -> int:
         "ami": lambda: ami.compared(options.events),
         "calls": lambda: calls.compared(options.call_s),
         "dial": lambda: test_calls.compared(options.attempts),
+        "reports": lambda: reports.compared(options.rows, options.days),
     }
     for name in options.which:
         sys.stdout.write(json.dumps(_rounded(benches[name]())) + "\n")

@@ -1,153 +1,201 @@
-"""Test calls on both databases: each slot once, each call one row, and the rows are what the events make."""
+"""Test calls as reports read them, on both databases: counts equal to the rows, lists equal to the counts, one call whole."""
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable
-from datetime import datetime, timedelta
-from typing import Any
+import math
+from collections import Counter
+from datetime import UTC, date, datetime, timedelta
+from zoneinfo import ZoneInfo
 
-from hotline.batch import Outcome
-from hotline.domain import testcall_commands as tc
-from hotline.domain.slots import attempt_id, slots
-from hotline.domain.testplan import TestPlan
-from hotline.storage.codec import to_us
-from hotline.storage.opening import reading_engine
-from hotline.storage.queries.plans import last_slots, plan_states
+import pytest
+import sqlalchemy as sa
+
+from hotline.domain.call_events import AskedForAgent, Connected
+from hotline.domain.rates.endings import Ending
+from hotline.domain.testcall_commands import CorrectTestCall, EnterTestCall
+from hotline.reports.connection_rate import Targets, connection_rate
+from hotline.reports.figures import Wanted
+from hotline.storage.codec import encode_event, to_us
+from hotline.storage.opening import reading_engine, writing_engine
+from hotline.storage.queries import test_calls as q
+from hotline.storage.queries.asking import asked
 from hotline.storage.rebuild import rebuild
-from tests.kit.databases import on
-from tests.kit.plans import SHANGHAI, START, plan, plans_desk
-from tests.storage.driver import DESK, Driven, sound
+from hotline.storage.schema import event, test_call, test_count
+from hotline.storage.test_counts import miscounted, recount
+from tests.bench.many_calls import LAST_DAY, fill
+from tests.kit.measured import dialling, settings_for
 
-PLAN = "plan:daily"
-Sql = Callable[..., Any]
-
-
-def driven(url: str, plan_: TestPlan | None = None, owner: str = "a") -> Driven:
-    return Driven(url, on=plans_desk(plan_ or plan()), now=START, owner=owner)
-
-
-def open_slot(at: datetime, by: str = "") -> tc.OpenSlot:
-    attempt = attempt_id("daily", at)
-    return tc.OpenSlot(stream=PLAN, id=f"slot:{attempt}", attempt=attempt, planned_at=at, by=by)
+DAY = date(2026, 11, 24)
+ZONE = ZoneInfo("Asia/Shanghai")
+NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
+"""12:00 in Shanghai."""
+WHOLE = q.Chosen(20261124, 20261124)
+MIXED = ["answered-ok"] * 6 + ["busy", "busy", "congestion", "answered-silent", "own-fault", "number"]
 
 
-def dial(attempt: str, row: int, at: datetime = START) -> tc.NoteDialled:
-    way = {"plan": "daily", "kind": "call", "route": "mobile", "number": "10198", "caller_id": "13900000001", "source": "plan"}
-    return tc.NoteDialled(stream=f"test:{attempt}", id=f"test:{row}:dial", planned_at=at, row=row, **way)
+@pytest.fixture
+def settings(url, tmp_path):
+    return settings_for(url, tmp_path)
 
 
-def end(attempt: str, row: int, ending: str = "busy", **fields: Any) -> tc.NoteTestCall:
-    return tc.NoteTestCall(stream=f"test:{attempt}", id=f"test:{row}:end", ending=ending, **fields)
+def read(url, query, *args, **kwargs):
+    with reading_engine(url).begin() as connection:
+        return query(connection, *args, **kwargs)
 
 
-def weigh(attempt: str, row: int, ending: str = "busy") -> tc.WeighTestCall:
-    return tc.WeighTestCall(stream=PLAN, id=f"test:{row}:weigh", attempt=attempt, ending=ending, row=row)
+def by_hand(ending, at=NOON, attempt="manual-1"):
+    facts = {"plan": "", "route": "mobile", "number": "10198", "caller_id": "", "planned_at": at, "ending": ending}
+    return EnterTestCall(stream=f"test:{attempt}", id=f"enter:{attempt}", by="Wang", **facts)
 
 
-def test_a_call_from_its_slot_to_its_row(url: str, sql: Sql) -> None:
-    attempt = attempt_id("daily", START)
-    with driven(url) as desk:
-        assert desk.run(open_slot(START)).result == "planned"
-        [(row,)] = sql("SELECT id FROM outbox WHERE channel = 'test' AND state = 'due'")
-        assert desk.run(dial(attempt, row)).result == "dial"
-        rang, over = START + timedelta(milliseconds=400), START + timedelta(seconds=2)
-        raw: dict[str, Any] = {"sip_code": 486, "cause_q850": 17, "dial_status": "BUSY"}
-        desk.run(end(attempt, row, dialled_at=START, rang_at=rang, ended_at=over, **raw))
-        assert sql("SELECT count(*) FROM outbox WHERE channel = 'test'") == [(1,)]
-        desk.run(weigh(attempt, row))
-    assert sql("SELECT count(*) FROM outbox WHERE channel = 'test'") == [(0,)]
-    columns = "id, day, hour, plan, route, source, planned_at, dialled_at, ending, pdd_ms, sip_code, cause_q850, dial_status"
-    [found] = sql(f"SELECT {columns} FROM test_call")
-    at = to_us(START)
-    assert tuple(found) == (attempt, 20261125, 12, "daily", "mobile", "plan", at, at, "busy", 400, 486, 17, "BUSY")
-    sound(url)
+def test_counts_are_those_of_the_rows_whatever_is_done(url, settings):
+    with dialling(settings) as dialler:
+        attempts = dialler.calls("daily-mobile", NOON, MIXED)
+        dialler.calls("daily-unicom", NOON + timedelta(hours=1), MIXED[3:])
+        dialler.run(by_hand("busy"), at=NOON + timedelta(hours=2))
+        for nth, ending in enumerate(("answered-ok", "congestion", "busy")):  # twice there, and back to what it was
+            correction = {"ending": ending, "by": "Wang", "note": "heard it again"}
+            dialler.run(CorrectTestCall(stream=f"test:{attempts[6]}", id=f"c{nth}", **correction))
+        dialler.run(CorrectTestCall(stream=f"test:{attempts[8]}", id="d", ending="own-fault", by="Wang", note="our trunk"))
+    assert read(url, miscounted) == 0
+    found = Counter()
+    for each in read(url, q.counts, WHOLE):
+        found[each.plan, each.ending] += each.calls
+    rows = read(url, lambda c: c.execute(sa.select(test_call.c.plan, test_call.c.ending)).all())
+    assert found == Counter(rows)
+    assert found["daily-mobile", "own-fault"] == 2
+    assert found["daily-mobile", "congestion"] == 0
+    assert not rebuild(url, settings.rules).found
 
 
-def test_every_step_repeated_changes_nothing(url: str, sql: Sql) -> None:
-    attempt = attempt_id("daily", START)
-    with driven(url) as desk:
-        desk.run(open_slot(START))
-        [(row,)] = sql("SELECT id FROM outbox WHERE channel = 'test'")
-        steps = (open_slot(START), dial(attempt, row), end(attempt, row), weigh(attempt, row))
-        for step in steps:
-            desk.run(step)
-        events = sql("SELECT count(*) FROM event")
-    with driven(url) as desk:
-        assert [desk.run(step).repeated for step in steps] == [True] * 4
-    assert sql("SELECT count(*) FROM event") == events
-    assert sql("SELECT count(*) FROM test_call") == [(1,)]
+def test_a_rebuild_finds_wrong_counts_and_mends_them(url, settings):
+    with dialling(settings) as dialler:
+        dialler.calls("daily-mobile", NOON, MIXED)
+    with writing_engine(url).begin() as connection:
+        connection.execute(sa.update(test_count).where(test_count.c.ending == "busy").values(calls=7))
+    found = rebuild(url, settings.rules)
+    assert [(each.table, each.what) for each in found.differences] == [("test_count", "different")]
+    rebuild(url, settings.rules, write=True)
+    assert read(url, miscounted) == 0
+    assert not rebuild(url, settings.rules).found
 
 
-def test_a_slot_missed_is_a_row_too(url: str, sql: Sql) -> None:
-    with driven(url) as desk:
-        desk.pass_(minutes=10)
-        assert desk.run(open_slot(START)).result == "missed"
-    found = [tuple(row) for row in sql("SELECT id, ending, why FROM test_call")]
-    assert found == [(attempt_id("daily", START), "missed", "late")]
-    sound(url)
+def test_recounting_makes_what_commits_made(url, settings):
+    with dialling(settings) as dialler:
+        dialler.calls("daily-mobile", NOON, MIXED)
+    before = read(url, q.counts, WHOLE), read(url, q.delays, WHOLE)
+    with writing_engine(url).begin() as connection:
+        recount(connection)
+    assert (read(url, q.counts, WHOLE), read(url, q.delays, WHOLE)) == before
 
 
-def test_a_correction_shows_old_and_new(url: str, sql: Sql) -> None:
-    entered = {"plan": "daily", "route": "mobile", "number": "10198", "caller_id": "1", "planned_at": START, "by": "amy"}
-    with driven(url) as desk:
-        desk.run(tc.EnterTestCall(stream="test:manual-1", id="api:1", ending="busy", **entered))  # type: ignore[arg-type]
-        desk.run(tc.CorrectTestCall(stream="test:manual-1", ending="congestion", by="amy", note="seen in the trace"))
-    assert [tuple(row) for row in sql("SELECT ending, ending_was, source FROM test_call")] == [("congestion", "busy", "manual")]
-    sound(url)
+def test_pages_of_a_list_join_to_all_calls_each_once_and_in_order(url):
+    fill(url, 1200, 3)
+    assert read(url, miscounted) == 0
+    last = int(f"{LAST_DAY:%Y%m%d}")
+    chosen = q.Chosen(last - 2, last)
+    in_order = sa.select(test_call.c.id).order_by(test_call.c.planned_at, test_call.c.id)
+    every = read(url, lambda c: c.execute(in_order).scalars().all())
+    got, after = [], None
+    while page := read(url, q.calls, q.Behind(chosen), limit=97, after=after):
+        got += [each.id for each in page]
+        after = page[-1].place
+    assert got == every
+    assert len(got) == 1200
 
 
-def test_a_row_changed_by_hand_is_found_and_mended(url: str, sql: Sql) -> None:
-    with driven(url) as desk:
-        desk.run(open_slot(START))
-        [(row,)] = sql("SELECT id FROM outbox WHERE channel = 'test'")
-        for step in (dial(attempt_id("daily", START), row), end(attempt_id("daily", START), row)):
-            desk.run(step)
-        desk.pass_(hours=1)
-        desk.run(open_slot(START + timedelta(minutes=30)))
-    sql("UPDATE test_call SET ending = 'answered-ok' WHERE ending = 'busy'")
-    sql("DELETE FROM test_call WHERE ending = 'missed'")
-    columns = "day, hour, plan, kind, route, number, caller_id, source, planned_at, ending, ending_was, heard"
-    columns += ", sip_code, cause_q850"
-    sql(
-        f"INSERT INTO test_call (id, {columns}, dial_status, why, recording, event) "
-        f"SELECT 'forged', {columns}, dial_status, why, recording, 999999 FROM test_call WHERE ending = 'answered-ok'"
-    )
-    found = rebuild(url, DESK.rules).differences
-    assert sorted((each.table, each.what, each.fields) for each in found) == [
-        ("test_call", "different", "ending"), ("test_call", "missing", ""), ("test_call", "superfluous", ""),
-    ]  # fmt: skip
-    rebuild(url, DESK.rules, write=True)
-    sound(url)
+def test_the_calls_behind_every_count_are_as_many_as_it_says(url):
+    fill(url, 1500, 2)
+    last = int(f"{LAST_DAY:%Y%m%d}")
+    chosen = q.Chosen(last - 1, last)
+    counts = read(url, q.counts, chosen)
+    for field in ("route", "number", "hour", "cause"):
+        sums = Counter()
+        for each in counts:
+            sums[getattr(each, field)] += each.calls
+        for value, calls in sums.items():
+            assert len(read(url, q.calls, q.Behind(chosen, **{field: value}), limit=5000)) == calls, (field, value)
+    manual = sum(each.calls for each in counts if each.source == q.MANUAL)
+    assert len(read(url, q.calls, q.Behind(chosen, source="manual"), limit=5000)) == manual > 0
+    assert len(read(url, q.calls, q.Behind(chosen, source="plan"), limit=5000)) == 1500 - manual
+    bad = frozenset(Ending) - {Ending.ANSWERED_OK}
+    failed = read(url, q.calls, q.Behind(chosen, endings=bad, route="mobile", hour=9), limit=5000)
+    assert len(failed) == sum(e.calls for e in counts if e.ending in bad and e.route == "mobile" and e.hour == 9)
 
 
-def test_two_processes_open_each_slot_once(postgres_url: str) -> None:
-    """Both have the same clock; who is second finds the slot opened."""
-    due = list(slots(plan(every_s=10), START, START + timedelta(hours=1), SHANGHAI))
-    heard: dict[str, list[Outcome]] = {}
-
-    def work(owner: str) -> None:
-        with driven(postgres_url, plan(every_s=10, at_once=200), owner) as desk:
-            desk.now = START + timedelta(hours=1)
-            heard[owner] = [desk.run(open_slot(at)) for at in due]
-
-    threads = [threading.Thread(target=work, args=(owner,)) for owner in "ab"]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(120)
-    assert [outcome.error for owner in heard for outcome in heard[owner] if outcome.error] == []
-    assert [sum(heard[owner][n].repeated for owner in "ab") for n in range(len(due))] == [1] * len(due)
-    rows = on(postgres_url)("SELECT (SELECT count(*) FROM test_call) + (SELECT count(*) FROM outbox WHERE channel = 'test')")
-    assert rows == [(len(due),)]
-    sound(postgres_url)
+def test_percentiles_are_by_nearest_rank_over_the_rows(url):
+    fill(url, 2000, 1)
+    day = LAST_DAY
+    report = read(url, connection_rate, Wanted(day, day), Targets(), ZONE, NOON)
+    query = sa.select(test_call.c.pdd_ms).where(test_call.c.pdd_ms.is_not(None), test_call.c.source != "manual")
+    delays = sorted(read(url, lambda c: c.execute(query).scalars().all()))
+    whole = report.delays[0]
+    assert (whole.calls, whole.max_ms) == (len(delays), delays[-1])
+    assert whole.p50_ms == delays[math.ceil(0.50 * len(delays)) - 1]
+    assert whole.p95_ms == delays[math.ceil(0.95 * len(delays)) - 1]
+    assert whole.mean_ms == pytest.approx(sum(delays) / len(delays))
 
 
-def test_the_newest_slot_of_each_plan_is_known_after_a_restart(url: str) -> None:
-    with driven(url) as desk:
-        desk.run(open_slot(START))
-        desk.pass_(minutes=30)
-        desk.run(open_slot(START + timedelta(minutes=5)))
-    with reading_engine(url).connect() as connection:
-        assert last_slots(connection, ["daily", "other"]) == {"daily": START + timedelta(minutes=5)}
-        assert list(plan_states(connection, ["daily"])["daily"].live) == [attempt_id("daily", START)]
+def test_one_call_has_what_planned_it_and_all_that_happened(url, settings):
+    with dialling(settings) as dialler:
+        attempt = dialler.calls("daily-mobile", NOON, ["answered-ok"])[0]
+        heard = {"ending": "answered-silent", "by": "Wang", "note": "nothing to hear"}
+        dialler.run(CorrectTestCall(stream=f"test:{attempt}", id="c", **heard))
+        dialler.run(by_hand("busy"), at=NOON + timedelta(hours=1))
+    told = read(url, q.one_call, attempt)
+    kinds = ["TestCallPlanned", "TestCallDialled", "TestCallRang", "TestCallAnswered", "TestCallHeard", "TestCallEnded"]
+    assert [each.kind for each in told.events] == [*kinds, "TestCallCorrected"]
+    assert (told.call.ending, told.call.ending_was, told.call.sip_code) == ("answered-silent", "answered-ok", 200)
+    assert [each.kind for each in read(url, q.one_call, "manual-1").events] == ["TestCallEnded"]
+    assert read(url, q.one_call, "nothing") is None
+
+
+def note(connection, nth, stream, happened):
+    values = {"stream": stream, "at": to_us(happened.at + timedelta(minutes=3)), "kind": type(happened).__name__, "cause": ""}
+    connection.execute(sa.insert(event).values(id=10**9 + nth, body=encode_event(happened).decode(), hash=b"", **values))
+
+
+def test_the_agent_rate_counts_callers_once_and_no_test_calls(url, settings):
+    def asks(call, at, *waits):
+        return [AskedForAgent(call, at), *(Connected(call, at + timedelta(seconds=wait), "amy", "queue") for wait in waits)]
+
+    midnight = datetime(2026, 11, 24, 16, 0, tzinfo=UTC)
+    steps = [
+        *asks("in-time", NOON, 20),
+        *asks("late", NOON, 21),
+        *asks("never", NOON),
+        *asks("twice", NOON, 5, 400),
+        AskedForAgent("twice", NOON + timedelta(minutes=6)),
+        *asks("over-midnight", midnight - timedelta(seconds=5), 15),
+        *asks("next-day", midnight, 1),
+    ]
+    with writing_engine(url).begin() as connection:
+        for nth, happened in enumerate(steps):
+            note(connection, nth, "8613800000001" if nth % 2 else "call:x", happened)
+    wanted = (datetime(2026, 11, 23, 16, tzinfo=UTC), midnight, 20)
+    before = read(url, asked, *wanted)
+    assert (before.calls, before.in_time) == (5, 3)
+    with dialling(settings) as dialler:
+        dialler.calls("daily-mobile", NOON, MIXED)
+        dialler.calls("daily-unicom", NOON, MIXED)
+    assert read(url, asked, *wanted) == before
+    report = read(url, connection_rate, Wanted(DAY, DAY), Targets(), settings.zone, NOON)
+    assert (report.rate("agent").numerator, report.rate("agent").denominator) == (3, 5)
+    assert report.attempts == 2 * len(MIXED)
+
+
+def test_the_queries_of_a_form_use_the_indices_that_are_there_for_them(sqlite_url):
+    """On PostgreSQL a planner may do otherwise with so few rows."""
+    fill(sqlite_url, 500, 1)
+    seen = []
+    engine = reading_engine(sqlite_url)
+    sa.event.listen(engine, "before_cursor_execute", lambda _c, _k, sql, given, *_: seen.append((sql, given)))
+    with engine.begin() as connection:
+        asked(connection, NOON, NOON, 20)
+        q.calls(connection, q.Behind(q.Chosen(20261031, 20261031)), limit=5)
+    with reading_engine(sqlite_url).begin() as connection:
+        plans = [str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", given).all()) for sql, given in seen]
+    whole = "\n".join(plans)
+    assert "event_agents" in whole
+    assert "COVERING INDEX test_call_list" in whole
+    assert "SCAN" not in whole

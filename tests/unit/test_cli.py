@@ -316,7 +316,7 @@ def test_the_readme_shows_the_table_of_states() -> None:
 
 
 def test_the_service_does_without_what_only_upgrades_and_prompts_need() -> None:
-    heavy = "alembic", "numpy", "soxr", "espeakng_loader"
+    heavy = "alembic", "numpy", "soxr", "espeakng_loader", "pygal", "xlsxwriter"
     loaded = subprocess.run(
         [sys.executable, "-c", f"import sys, hotline.app; print([each for each in {heavy!r} if each in sys.modules])"],
         capture_output=True, text=True, check=True, timeout=60,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +20,14 @@ from hotline.domain.call_commands import DeclareSurge, EndSurge, LoginAgent, Log
 from hotline.domain.catalogue import Catalogue, Names, Service
 from hotline.domain.commands import CancelService, Command, OrderService, RetryDeadLetter, SettleDeadLetter
 from hotline.metrics import Metrics
+from hotline.reports.figures import Wanted
+from hotline.reports.words import load_words
 from hotline.web.ports import (
     AgentView,
     CallLine,
     CaseFound,
     Check,
+    Commands,
     ConsentView,
     Counts,
     HandsetCall,
@@ -38,6 +41,7 @@ from hotline.web.ports import (
     TimelineEvent,
     Unavailable,
 )
+from hotline.web.report_ports import CallsPage, CallsWanted, Measured
 from hotline.web.site import Web
 from hotline.web.staff import load_staff_texts
 
@@ -207,15 +211,41 @@ class FakeHouse:
         return b"RIFF of " + msisdn.encode() if line == 0 else None
 
 
+class NothingMeasured:
+    """No plan, and no test call; whoever asks for figures has to give a web that has some."""
+
+    plans = ()
+
+    def today(self) -> date:
+        return AT.date()
+
+    def now(self) -> datetime:
+        return AT
+
+    def calls(self, wanted: CallsWanted, limit: int) -> Deferred[CallsPage]:
+        return succeed(CallsPage([]))
+
+    def call(self, attempt: str) -> Deferred[None]:
+        return succeed(None)
+
+    def recording(self, name: str) -> Deferred[None]:
+        return succeed(None)
+
+    def connection_rate(self, wanted: Wanted) -> Any:
+        raise Unavailable("nothing is measured")
+
+
 class Browser:
     """A web and somebody who asks it."""
 
-    def __init__(self, *, demo: bool = True, loopback: bool = True) -> None:
+    def __init__(
+        self, *, demo: bool = True, loopback: bool = True, measured: Measured | None = None, commands: Commands | None = None
+    ) -> None:
         self.house, self.clock, self.registry = FakeHouse(), Clock(), CollectorRegistry()
         self.metrics = Metrics.on(self.registry)
         self.web = Web(
             queries=self.house,
-            commands=self.house,
+            commands=commands or self.house,
             changes=self.house,
             readiness=self.house,
             metrics_registry=self.registry,
@@ -225,6 +255,8 @@ class Browser:
             staff_texts=load_staff_texts(TEXTS),
             catalogue=CATALOGUE,
             loopback=loopback,
+            measured=measured or NothingMeasured(),
+            report_words=load_words(TEXTS),
         )
         self.treq = StubTreq(self.web.resource())
 

@@ -39,9 +39,10 @@ def timeline(connection: sa.Connection, stream: str, after_id: int = 0, limit: i
         .order_by(columns.stream, columns.id)
         .limit(limit)
     )
-    return [_entry(row.id, from_us(row.at), row.kind, row.cause, msgspec.json.decode(row.body)) for row in rows]
+    return [entry_of(row.id, from_us(row.at), row.kind, row.cause, msgspec.json.decode(row.body)) for row in rows]
 
 
-def _entry(event_id: int, stored: datetime, kind: str, cause: str, body: dict[str, Any]) -> Entry:
+def entry_of(event_id: int, stored: datetime, kind: str, cause: str, body: dict[str, Any]) -> Entry:
+    """A stored row as an Entry; `stored` is when it was."""
     happened = body.get("at")
     return Entry(event_id, datetime.fromisoformat(happened) if isinstance(happened, str) else stored, kind, cause, body)

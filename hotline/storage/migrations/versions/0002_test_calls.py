@@ -1,6 +1,8 @@
-"""Test calls: one row per attempt, for reports."""
+"""Test calls: one row per attempt, for reports, and how many there are of each sort."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import sqlalchemy as sa
 from alembic import op
@@ -10,7 +12,7 @@ down_revision = "0001"
 branch_labels = None
 depends_on = None
 
-COUNTED = ["day", "kind", "source", "hour", "plan", "route", "number", "ending", "cause_q850", "pdd_ms"]
+LISTED = ["day", "hour", "planned_at", "id", "kind", "source", "plan", "route", "number", "ending", "cause_q850", "pdd_ms"]
 
 
 def upgrade() -> None:
@@ -31,11 +33,34 @@ def upgrade() -> None:
         sa.Column("event", sa.BigInteger, nullable=False),
         sqlite_with_rowid=False,
     )
-    op.create_index("test_call_count", "test_call", COUNTED)
-    op.create_index("test_call_list", "test_call", ["day", "planned_at", "id"])
-    op.create_index("test_call_ending", "test_call", ["ending", "day", "planned_at", "id"])
+    op.create_index("test_call_list", "test_call", LISTED)
+    whole, small, text = sa.Integer, sa.SmallInteger, sa.Text
+    _counts(
+        "test_count",
+        ("day", whole),
+        ("kind", text),
+        ("source", text),
+        ("hour", small),
+        *((name, text) for name in ("plan", "route", "number", "ending")),
+        ("cause_q850", small),
+    )
+    keys = ((name, text) for name in ("kind", "source", "plan", "route", "number"))
+    _counts("test_delay", ("day", whole), *keys, ("pdd_ms", whole))
+    agents = sa.text("kind IN ('AskedForAgent', 'Connected')")
+    op.create_index("event_agents", "event", ["at"], sqlite_where=agents, postgresql_where=agents)
+
+
+def _counts(name: str, *keys: tuple[str, Any]) -> None:
+    op.create_table(
+        name,
+        *(sa.Column(key, kind, primary_key=True, autoincrement=False) for key, kind in keys),
+        sa.Column("calls", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
 
 
 def downgrade() -> None:
-    """Drop the table; `shouwen rebuild --write` can make it again from the events."""
-    op.drop_table("test_call")
+    """Drop the tables; `shouwen rebuild --write` can make it again from the events."""
+    op.drop_index("event_agents", "event")
+    for name in ("test_delay", "test_count", "test_call"):
+        op.drop_table(name)

@@ -1,0 +1,156 @@
+"""What a person does on the pages of test calls: sign a day's form, enter a call made by hand, correct an ending."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+from typing import Annotated
+from zoneinfo import ZoneInfo
+
+import msgspec
+from msgspec import Meta
+from twisted.web.server import Request
+
+from hotline.domain.testcall_commands import CorrectTestCall, EnterTestCall, SignForm
+from hotline.reports.figures import Wanted
+from hotline.web.bodies import NO_CONTROLS
+from hotline.web.guard import require_same_origin
+from hotline.web.http import Answer, Refusal, json_reply, read_json
+from hotline.web.ports import Commands
+from hotline.web.report_pages import FORM, LIST, Door, seen
+from hotline.web.report_ports import Measured
+
+NAME = "connection-rate"
+Person = Annotated[str, Meta(min_length=1, max_length=40, pattern=NO_CONTROLS)]
+Note = Annotated[str, Meta(max_length=500, pattern=NO_CONTROLS)]
+Token = Annotated[str, Meta(pattern=r"^[0-9a-f]{8,64}\Z")]
+Ms = Annotated[int, Meta(ge=0, le=3_600_000)]
+
+
+class SignBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Who signs which day; `seen` is the digest of the figures that he saw."""
+
+    day: date
+    by: Person
+    seen: Token
+
+
+class EnterBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """A call that a person made by hand.
+
+    `at` is local time, YYYY-MM-DDTHH:MM; `key` is the form's own, so that two clicks enter one call.
+    """
+
+    plan: Annotated[str, Meta(max_length=32, pattern=NO_CONTROLS)]
+    route: Annotated[str, Meta(min_length=1, max_length=32, pattern=NO_CONTROLS)]
+    number: Annotated[str, Meta(pattern=r"^[0-9*#+]{1,32}\Z")]
+    at: Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}(:[0-9]{2})?\Z")]
+    ending: str
+    by: Person
+    key: Token
+    caller_id: Annotated[str, Meta(pattern=r"^[0-9]{0,15}\Z")] = ""
+    pdd_ms: Ms | None = None
+    answer_ms: Ms | None = None
+    talk_ms: Ms | None = None
+    note: Note = ""
+
+
+class CorrectBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Which ending is right, who says so, and why; `was` is the one that he saw."""
+
+    ending: str
+    was: str
+    by: Person
+    note: Annotated[str, Meta(min_length=1, max_length=500, pattern=NO_CONTROLS)]
+
+
+class ActedBody(msgspec.Struct, frozen=True):
+    """What was signed, entered or corrected; `new` is false when it had been before."""
+
+    id: str
+    new: bool
+
+
+class ReportActs:
+    """The answers to clicks; their errors are JSON."""
+
+    def __init__(self, measured: Measured, commands: Commands, zone: ZoneInfo, door: Door) -> None:
+        """Take the ports, the zone of times that people enter, and who is let in."""
+        self._measured, self._commands, self._zone, self._door = measured, commands, zone, door
+
+    def calls(self) -> Sequence[tuple[str, str, Answer]]:
+        """The routes."""
+        return (
+            ("POST", f"{FORM}/sign", self.sign),
+            ("POST", LIST, self.enter),
+            ("POST", f"{LIST}/<attempt>/correct", self.correct),
+        )
+
+    async def sign(self, request: Request) -> bytes:
+        """POST a signature; 409 when the figures are others than those that were seen, or the day is signed."""
+        self._admit(request)
+        body = read_json(request, SignBody)
+        found = await self._measured.connection_rate(Wanted(body.day, body.day))
+        if found.signed is not None:
+            raise Refusal(409, "signed", f"{found.signed.by} signed this day already", "Later corrections stand beside it.")
+        if seen(found) != body.seen:
+            raise Refusal(409, "changed", "the figures have changed since you opened the page", "Open it again, then sign.")
+        stream = f"form:{NAME}:{body.day:%Y%m%d}"
+        day, figures = int(f"{body.day:%Y%m%d}"), msgspec.json.encode(found).decode()
+        new = await self._commands.execute(
+            SignForm(stream=stream, id=f"sign:{stream}", form=NAME, day=day, by=body.by.strip(), figures=figures)
+        )
+        if not new:
+            raise Refusal(409, "signed", "this day was signed already", "Open the page again.")
+        return json_reply(request, 200, ActedBody(stream, new))
+
+    async def enter(self, request: Request) -> bytes:
+        """POST a call made by hand."""
+        self._admit(request)
+        body = read_json(request, EnterBody)
+        attempt = f"manual-{body.at.replace('-', '').replace(':', '')}-{body.key[:12]}"
+        command = EnterTestCall(
+            stream=f"test:{attempt}",
+            id=f"enter:{attempt}",
+            plan=body.plan,
+            route=body.route,
+            number=body.number,
+            caller_id=body.caller_id,
+            planned_at=_local(body.at, self._zone),
+            ending=body.ending,
+            by=body.by.strip(),
+            pdd_ms=body.pdd_ms,
+            answer_ms=body.answer_ms,
+            talk_ms=body.talk_ms,
+            note=body.note.strip(),
+        )
+        return json_reply(request, 200, ActedBody(attempt, await self._commands.execute(command)))
+
+    async def correct(self, request: Request, attempt: str) -> bytes:
+        """POST another ending; 409 when somebody else has corrected it meanwhile."""
+        self._admit(request)
+        body = read_json(request, CorrectBody)
+        told = await self._measured.call(attempt)
+        if told is None:
+            raise Refusal(404, "not_found", "there is no such test call", "Open it from the list.")
+        if told.call.ending != body.was:
+            raise Refusal(409, "changed", "its ending is another now", "Open the page again.")
+        nth = sum(1 for each in told.events if each.kind == "TestCallCorrected")
+        command_id = f"correct:{attempt}:{nth}"  # two clicks on the same state correct it once
+        by, note = body.by.strip(), body.note.strip()
+        new = await self._commands.execute(
+            CorrectTestCall(stream=f"test:{attempt}", id=command_id, ending=body.ending, by=by, note=note)
+        )
+        return json_reply(request, 200, ActedBody(attempt, new))
+
+    def _admit(self, request: Request) -> None:
+        self._door.admit(request)
+        require_same_origin(request)
+
+
+def _local(text: str, zone: ZoneInfo) -> datetime:
+    """A local time that a person entered, as aware UTC. Raises Refusal 422 for one that is none."""
+    try:
+        return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
+    except ValueError:
+        raise Refusal(422, "bad_time", f"{text} is no time", "Give day and time of the call.") from None
