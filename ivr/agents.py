@@ -18,9 +18,10 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.python.failure import Failure
 
 from ivr.ami import AmiClient
+from ivr.ami_events import QUEUE
 from ivr.ami_link import Clock
 from ivr.ami_wire import AmiError, AmiLost, Message
-from ivr.queue_view import EVENTS, Member, QueueView
+from ivr.queue_view import Member, QueueView
 
 log = logging.getLogger(__name__)
 
@@ -121,7 +122,7 @@ class QueueSync:
         self._rounds = 0
         client.on_up.append(self.changed)
         client.on_down.append(self._down)
-        client.on_event(EVENTS, self._event)
+        client.on_event(QUEUE, self._event)
 
     def changed(self) -> None:
         """An agent has logged in or out, paused or resumed, or the members may be others: compare them soon."""

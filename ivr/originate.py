@@ -22,9 +22,10 @@ from hotline.domain.call_commands import CallStep, NoteCall, NoteCallBack
 from hotline.domain.call_events import CallBackQueued
 from hotline.domain.commands import Command
 from ivr.ami import AmiClient
+from ivr.ami_events import ATTEMPT
 from ivr.ami_link import Clock
 from ivr.ami_wire import AmiBusy, AmiError, AmiLate, AmiLost, Message
-from ivr.attempt import EVENTS, PREFIX, Attempt
+from ivr.attempt import PREFIX, Attempt
 from ivr.queue_view import QueueView
 
 log = logging.getLogger(__name__)
@@ -94,7 +95,7 @@ class CallBacks:
         self._listed = self._listing = self._stopping = False
         self._listed_at = 0.0
         self._timer: Any = None
-        client.on_event(EVENTS, self._event)
+        client.on_event(ATTEMPT, self._event)
         client.on_up.append(self._up)
         client.on_down.append(self._down)
         client.on_turn.append(self._turned)

@@ -16,19 +16,6 @@ from datetime import datetime, timedelta
 from ivr.ami_wire import Message
 from ivr.stamps import moment
 
-EVENTS = (
-    "QueueCallerJoin",
-    "QueueCallerLeave",
-    "QueueCallerAbandon",
-    "QueueMemberAdded",
-    "QueueMemberRemoved",
-    "QueueMemberPause",
-    "QueueMemberStatus",
-    "QueueMemberPenalty",
-    "QueueMemberRinginuse",
-    "AgentComplete",
-)
-"""Events that the view lives on."""
 CAN_RING = frozenset({0, 1})
 """Device states in which app_queue rings a member: UNKNOWN and NOT_INUSE."""
 ON_DUTY = frozenset({0, 1, 2, 3, 6, 7, 8})

@@ -16,6 +16,7 @@ from zlib import crc32
 import conf
 from conf.settings import Settings
 from conf.voice import Phone
+from ivr.ami_events import WANTED
 from ivr.asterisk.fetch import Program
 
 TEMPLATES = Path(conf.__file__).parent / "asterisk"
@@ -132,6 +133,7 @@ def _values(settings: Settings, folder: Path, run: Path, program: Program | None
         "AMI_PORT": str(ami.port if ami else 5038),
         "AMI_USER": ami.username if ami else "nobody",
         "AMI_SECRET": _text("ami.secret", ami.secret) if ami else "",
+        "AMI_EVENTS": "|".join(WANTED),
         "TRUNK": _trunk(settings.asterisk.trunk),
         "PHONES": _each(settings.phone, _account),
         "PHONE_NUMBERS": _each(settings.phone, _extension).lstrip("\n"),

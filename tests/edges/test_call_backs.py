@@ -14,9 +14,10 @@ from hotline.domain.call_commands import NoteCall, NoteCallBack
 from hotline.domain.call_events import CallBackQueued
 from hotline.domain.commands import Command
 from hotline.storage.store import StorageError
+from ivr.ami_events import QUEUE as EVENTS
 from ivr.ami_wire import Message
 from ivr.originate import AGAIN_S, APPEAR_S, LIST_S, LOOK_S, RING_S, SETTLE_S, CallBacks
-from ivr.queue_view import EVENTS, QueueView
+from ivr.queue_view import QueueView
 from tests.kit.ami import T0, Rig, block
 
 LIU, WANG, ZHAO = "8613800000001", "8613800000002", "8613800000003"

@@ -11,10 +11,13 @@ import pytest
 
 from hotline.domain.call_commands import CallStep
 from ivr import calls as module
+from ivr.ami_events import CALL as CALL_EVENTS
+from ivr.ami_events import QUEUE as EVENTS
+from ivr.ami_events import WANTED
 from ivr.calls import LOOK_S, SETTLE_S, Calls
 from ivr.queue_log import LOOK_S as LOG_LOOK_S
 from ivr.queue_log import Tail
-from ivr.queue_view import EVENTS, QueueView
+from ivr.queue_view import QueueView
 from ivr.records import Line, parse
 from ivr.stamps import moment
 from tests.kit.ami import T0, Rig, stamp
@@ -353,3 +356,9 @@ def test_moments() -> None:
     for nonsense in ("", "x", "1.x" * 9, "99999999999999", "²"):
         assert moment(nonsense, T0) == T0
     assert moment("99999999999", T0).year > 5000
+
+
+def test_asterisk_is_told_of_all_that_is_listened_to() -> None:
+    listeners = set(Desk().rig.client._listeners)
+    assert listeners == set(CALL_EVENTS)
+    assert listeners <= set(WANTED)
