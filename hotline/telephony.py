@@ -126,6 +126,7 @@ class Telephony:
             settings=settings,
             voice=cast(Any, self.voice),
             execute=self._inlet.execute,
+            foresee=self._ledger.foresee,
             insist=self._insist,
             now=_now,
             calendar=calendar_of(settings),

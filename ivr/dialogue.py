@@ -2,7 +2,7 @@
 
 Theory of operation. A prompt can be cut short by any key, and that key counts: it is *heard* and taken by whatever asks next,
 so a caller who knows his way never waits. A menu is said in full once, then shorter, and at most `attempts` times; then an
-agent is called. Steps are gathered and stored with the next command, at the latest STEPS_S seconds on, so that a call costs
+agent is called. Steps are gathered and stored with the next command, at the latest STEPS later, so that a call costs
 few commits and yet can be watched.
 """
 
@@ -32,8 +32,8 @@ MENUS_MAX = 60
 """Menus in one call; after that an agent is called."""
 HIDDEN = "call:"
 """The stream of a call whose caller is not known begins with this."""
-STEPS_S = 2.0
-"""Steps are stored with the next command, or when the caller comes to a menu so many seconds after the first of them."""
+STEPS = timedelta(seconds=2)
+"""Steps are stored with the next command, or when the caller comes to a menu so long after the first of them."""
 PROMPT_S = 5.0
 """How long a caller waits in silence for a prompt that is being made, in seconds; then he goes on without it."""
 START_S = 2.0
@@ -80,6 +80,7 @@ class House:
         settings: of the hotline.
         voice: the prompts.
         execute: hands a command to the ledger; its Deferred fires with the outcome when that is durable.
+        foresee: what a command's result would be, with nothing stored; as `execute`.
         insist: hands over a command that must not be lost: tried again until it is durable.
         now: the time, aware UTC.
         calendar: hours, working days, greetings.
@@ -99,6 +100,7 @@ class House:
     settings: Settings
     voice: Voice
     execute: Callable[[Command], Any]
+    foresee: Callable[[Command], Any]
     insist: Callable[[Command], None]
     now: Callable[[], datetime]
     calendar: Calendar
@@ -165,10 +167,14 @@ class Talk:
         return self.stream.startswith(HIDDEN)
 
     def meet(self) -> None:
-        """Ask the ledger who this is, and begin the call there. Raises NotStored."""
+        """Ask the ledger who this is, and have the call begun there. Raises NotStored."""
         number = self.call.env.get("agi_dnid", "")
         start = StartCall(stream=self.stream, call=self.call.id, number=number, shown=self.shown, lang=self.lang)
-        self.caller = self.do(start, START_S)
+        self.flush()
+        try:
+            self.caller = self._told(self.house.foresee(start), START_S)
+        finally:  # who waits to be greeted need not wait for a commit, too
+            self.house.insist(start)
         self.lang = self.lang or self.known().lang
 
     def known(self) -> Caller:
@@ -202,8 +208,7 @@ class Talk:
 
     def farewell(self) -> None:
         """Take leave as fits the day."""
-        day = self.house.calendar.greeting(self.house.now())
-        self.say("farewell_new_year" if day == "new_year" else "farewell")
+        self.say("farewell_new_year" if self.house.calendar.greeting(self.house.now()) == "new_year" else "farewell")
 
     def file_of(self, name: str, /, **values: Any) -> str:
         """The sound of a prompt that somebody else is to hear, without extension, or "" where it is not there in time."""
@@ -318,8 +323,11 @@ class Talk:
         within `within_s` seconds (0: those of the call), though it may have later.
         """
         self.flush()
+        return self._told(self.house.execute(command), within_s)
+
+    def _told(self, outcome_to_come: Any, within_s: float) -> Any:
         try:
-            outcome = self.call.wait(self.house.execute(command), within_s)
+            outcome = self.call.wait(outcome_to_come, within_s)
         except CommandLate as late:
             self.house.count("not_stored")
             raise NotStored from late
@@ -347,9 +355,10 @@ class Talk:
 
     def enter(self, menu: Menu) -> None:
         """Come to a menu. Raises Diverted to an agent when the caller goes round in circles."""
-        if self.steps and self.house.now() - self.steps[0].at > timedelta(seconds=STEPS_S):
+        at = self.house.now()
+        if self.steps and at - self.steps[0].at > STEPS:
             self.flush()
-        self.step("menu", menu.name)
+        self.steps.append(CallStep(at, "menu", menu.name))
         self.menus += 1
         self.visits[menu.name] = self.visits.get(menu.name, 0) + 1
         if menu.name != AGENT and (self.visits[menu.name] > menu.visits or self.menus > MENUS_MAX):

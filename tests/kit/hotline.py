@@ -96,6 +96,7 @@ class Hotline:
             settings=self.settings,
             voice=self.voice,
             execute=self.execute,
+            foresee=self.foresee,
             insist=self.insist,
             now=self.now,
             calendar=Calendar(ZoneInfo("Asia/Shanghai"), Span(0, 1440), Span(0, 1440)),
@@ -129,17 +130,24 @@ class Hotline:
     def execute(self, command: cmd.Command) -> Deferred[Outcome]:
         """Hand a command to the ledger."""
         self.executed.append(command)
+        return self._asked(command, self.ledger.execute)
+
+    def foresee(self, command: cmd.Command) -> Deferred[Outcome]:
+        """Ask the ledger what a command would bring."""
+        return self._asked(command, self.ledger.foresee)
+
+    def _asked(self, command: cmd.Command, ask: Callable[[cmd.Command], Deferred[Outcome]]) -> Deferred[Outcome]:
         done: Deferred[Outcome] = Deferred()
         if self.down:
             done.callback(Outcome(StorageError("the disk is full")))
             return done
         self._waiting += 1
 
-        def stored(outcome: Outcome) -> None:
+        def told(outcome: Outcome) -> None:
             self._waiting -= 1
             done.callback(outcome)
 
-        self.ledger.put(command, stored)
+        ask(command).addCallback(told)
         return done
 
     def insist(self, command: cmd.Command) -> None:
