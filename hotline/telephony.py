@@ -37,6 +37,7 @@ from ivr.call_notes import CallNotes
 from ivr.calls import Calls
 from ivr.dialogue import House
 from ivr.flows import STARTS
+from ivr.gathering import gathered
 from ivr.inlet import Inlet
 from ivr.lint import problems_of
 from ivr.originate import CallBacks
@@ -79,6 +80,7 @@ class Telephony:
         Raises: BadSettings (prompts, menus that would trap a caller).
         """
         self._settings, self._ledger, self._reader, self._reactor = settings, ledger, reader, reactor
+        self._net = gathered(reactor)
         self._inlet = Inlet(ledger.put, reactor)
         self._agents: dict[str, Agent] = {}
         self._makers = ThreadPool(0, 1, "prompts")
@@ -107,7 +109,7 @@ class Telephony:
         if settings.ami is None:
             return None, view, None, None
         ami = settings.ami
-        endpoint = TCP4ClientEndpoint(reactor, ami.host, ami.port, timeout=CONNECT_S)
+        endpoint = TCP4ClientEndpoint(self._net, ami.host, ami.port, timeout=CONNECT_S)
         client = AmiClient(cast(Any, endpoint), ami.username, ami.secret, reactor, action_s=ami.action_s, ping_s=ami.ping_s)
         sync = QueueSync(client, view, self._wanted, reactor)
         notes = CallNotes(self._inlet.put, reactor, f"ami:{secrets.token_hex(4)}")
@@ -254,7 +256,7 @@ class Telephony:
     def listen(self) -> None:
         """Listen for Asterisk; nobody is answered before the reactor runs. Raises: Twisted's CannotListenError."""
         at = self._settings.ivr.listen
-        self.port = self._reactor.listenTCP(at.port, self.server, backlog=BACKLOG, interface=at.host)
+        self.port = self._net.listenTCP(at.port, self.server, backlog=BACKLOG, interface=at.host)
 
     def start(self) -> None:
         """Begin to make prompts, and connect to Asterisk."""
