@@ -33,6 +33,8 @@ log = logging.getLogger(__name__)
 
 SETTLE_S = 5.0
 """How long after the end of a call its Cdr and the queue_log's lines may come, in seconds."""
+SETTLE_TOGETHER_S = 0.25
+"""Calls that ended within so many seconds are compared together."""
 LOOK_S = 300.0
 """How often Asterisk is asked which calls there are, in seconds."""
 OPEN_MAX = 20_000
@@ -81,6 +83,7 @@ class Calls:
         self._calls: OrderedDict[str, Followed] = OrderedDict()
         self._early: OrderedDict[str, tuple[datetime, str]] = OrderedDict()
         self._out: dict[str, list[CallStep]] = {}
+        self._settling: deque[tuple[float, Followed]] = deque()
         self._over: list[tuple[Followed, str, datetime]] = []
         self._cdr_seen = self._log_seen = False
         self._looking: Any = None
@@ -163,10 +166,9 @@ class Calls:
             self._does[message.event](call, message, moment(message.get("Timestamp"), self._now()))
 
     def _of(self, message: Message) -> Followed | None:
-        calls, headers = self._calls, message.headers
+        calls = self._calls
         for name in ("Uniqueid", "Linkedid", "DestLinkedid", "TransfererLinkedid", "OrigTransfererLinkedid"):
-            value = headers.get(name)
-            if isinstance(value, str) and (call := calls.get(value)) is not None:
+            if (call := calls.get(message.get(name))) is not None:
                 return call
         return None
 
@@ -279,7 +281,9 @@ class Calls:
     def _end(self, call: Followed, why: str, at: datetime) -> None:
         call.over = True
         self._over.append((call, why, at))
-        self._clock.callLater(SETTLE_S, self._settle, call)
+        self._settling.append((self._clock.seconds() + SETTLE_S, call))
+        if len(self._settling) == 1:
+            self._clock.callLater(SETTLE_S, self._settle_due)
 
     # Asterisk's other records.
 
@@ -288,6 +292,14 @@ class Calls:
         call = self._calls.get(message.get("UniqueID"))
         if call is not None and len(call.cdrs) < STEPS_MAX:
             call.cdrs.append((message.get("DestinationChannel"), message.get("Disposition")))
+
+    def _settle_due(self) -> None:
+        """One timer for all that have ended, for they are due in their order."""
+        due = self._clock.seconds() + SETTLE_TOGETHER_S
+        while self._settling and self._settling[0][0] <= due:
+            self._settle(self._settling.popleft()[1])
+        if self._settling:
+            self._clock.callLater(self._settling[0][0] - self._clock.seconds(), self._settle_due)
 
     def _settle(self, call: Followed) -> None:
         self._calls.pop(call.id, None)

@@ -83,7 +83,7 @@ class Scripts:
         """The dialogue; what a script before has found out is in the channel's variables."""
         call.set_variable("TIMEOUT(absolute)", 0)  # by which the dialplan takes a call from a server that says nothing
         own = self._stream(call)
-        prefix = f"{call.id}:{call.script}:{self._house.now():%H%M%S%f}"
+        prefix = f"{call.id}:{call.script}:{self._house.now().timestamp():.6f}"
         talk = Talk(call, self._house, own, shown=not own.startswith(HIDDEN), prefix=prefix)
         if call.script != "hotline":
             talk.stream = call.get_variable("SHOUWEN_STREAM") or own

@@ -66,6 +66,9 @@ class Clip:
     missing: bool = False
 
 
+_NEVER = 0.0, Clip("", "")
+
+
 @dataclass(slots=True)
 class Counts:
     """What `Voice` has done: clips said, made, in the other language, missing in both, that failed, refused as too many."""
@@ -107,6 +110,7 @@ class Voice:
         self._look_s = look_s
         self._sentences: dict[Hashable, tuple[str, str]] = {}
         self._there: dict[str, float] = {}
+        self._recent: dict[Hashable, tuple[float, Clip]] = {}
 
     def say(self, name: str, lang: str, /, **values: Any) -> Clip | Deferred[Clip]:
         """The sound of a prompt: at once if it is there, else a Deferred, which never fails, when it has been made.
@@ -119,6 +123,23 @@ class Voice:
             tests of the flows find.
         """
         self.counts.said += 1
+        if not self._look_s:
+            return self._say(name, lang, values)
+        asked, at = (name, lang, *values.items()), time.monotonic()
+        try:
+            until, clip = self._recent.get(asked, _NEVER)
+        except TypeError:  # a value that can't be looked up
+            return self._say(name, lang, values)
+        if at < until:
+            return clip
+        found = self._say(name, lang, values)
+        if isinstance(found, Clip) and not found.missing:
+            if len(self._recent) >= SENTENCES_MAX:
+                self._recent.clear()
+            self._recent[asked] = at + self._look_s, found
+        return found
+
+    def _say(self, name: str, lang: str, values: dict[str, Any]) -> Clip | Deferred[Clip]:
         fixed = self._words.get((lang, name))
         if fixed is not None:
             return self._found(lang, name, fixed)
