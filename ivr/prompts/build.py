@@ -21,7 +21,7 @@ from ivr.prompts.files import SAID, digest, key_of, read_manifest, sweep, write_
 from ivr.prompts.measure import measure, problems_of, read_wav
 from ivr.prompts.phrases import sentence
 from ivr.prompts.sound import BadSound
-from ivr.prompts.voice import Speaker, make
+from ivr.prompts.voice import Speaker, make, name_of
 
 POSITIONS_MAX, MINUTES_MAX = 50, 60
 """Places in the queue, and minutes of waiting, that are made beforehand."""
@@ -148,7 +148,8 @@ def _made(home: Path, sound: Sound, speaker: Speaker, built: Built) -> dict[str,
         return {}
     built.made += 1
     sha256 = hashlib.sha256(content).hexdigest()
-    return {sound.name: {"key": key_of(speaker.name, sound.words), "words": sound.words, "sha256": sha256}}
+    key = key_of(speaker.name, sound.words)
+    return {sound.name: {"key": key, "voice": speaker.name, "words": sound.words, "sha256": sha256}}
 
 
 def problems(settings: Settings, catalogue: Catalogue, *, listen: bool = False) -> list[str]:
@@ -170,6 +171,8 @@ def problems(settings: Settings, catalogue: Catalogue, *, listen: bool = False) 
                 found.append(f"{lang}/{name}: there is no {path}")
             elif entry.get("words") != sentence(catalogue, name, lang, {}):
                 found.append(f"{lang}/{name}: its words have changed since it was made")
+            elif entry.get("key") != key_of(name_of(settings), entry["words"]):
+                found.append(f"{lang}/{name}: it was made by another voice than [ivr] speaker")
         if listen:
             found += [line for path in sorted([*home.rglob("*.wav"), *own.rglob("*.wav")]) for line in heard(path, lang)]
     return found

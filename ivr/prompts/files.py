@@ -2,7 +2,7 @@
 
     PROMPTS/zh/main.wav             made, always the same words
     PROMPTS/zh/said/3f0c….wav       made, with values in it; named by voice and words
-    PROMPTS/zh/manifest.json        what `build` made, from which words
+    PROMPTS/zh/manifest.json        what `build` made, from which words, by which voice
     OWN/zh/main.wav                 a person's recording, which goes before
 """
 
@@ -65,7 +65,10 @@ def digest(path: Path) -> str:
 
 
 def read_manifest(folder: Path) -> dict[str, dict[str, str]]:
-    """What `build` made in a language's folder: by file name without its ending, `key`, `words` and `sha256`; {} when unknown."""
+    """What `build` made in a language's folder: by file name without its ending; {} when unknown.
+
+    An entry has `key`, `voice`, `words` and `sha256`.
+    """
     try:
         found: Any = json.loads((folder / MANIFEST).read_bytes())
     except (OSError, ValueError):

@@ -22,7 +22,7 @@ from hotline.domain.texts import LANGS
 from ivr.prompts.catalogue import Catalogue, load_catalogue
 from ivr.prompts.files import OWN_KINDS, SAID, Shelf, key_of, read_manifest, sweep, write_whole
 from ivr.prompts.phrases import sentence
-from ivr.prompts.sound import ESPEAK, BadSound
+from ivr.prompts.sound import ESPEAK, BadSound, natural
 
 if TYPE_CHECKING:
     from ivr.prompts.measure import Samples
@@ -41,6 +41,10 @@ LOOK_S = 1.0
 """How often the running service looks for new recordings and removed clips, in seconds."""
 SENTENCES_MAX = 2000
 """Sentences with values that are remembered; then all are forgotten."""
+
+
+NATURAL = "natural"
+"""[ivr] speaker of the voice that only the build uses."""
 
 
 class Speaker(Protocol):
@@ -89,14 +93,17 @@ class Voice:
         speaker: Speaker,
         in_thread: Callable[..., Deferred[Any]],
         *,
+        built_by: str = "",
         langs: tuple[str, ...] = LANGS,
         look_s: float = 0.0,
     ) -> None:
         """Take the words, the folders of sounds made and of recordings, a voice, and `in_thread(fn, *args)`.
 
         `in_thread` should be a pool of one thread: the default voice can do one thing at a time. What is in the folders is
-        looked at every `look_s` seconds at most.
+        looked at every `look_s` seconds at most. `built_by` names the voice of the build where it is another one: what it made
+        goes before, and `speaker` says what is only known in a call.
         """
+        self._voices = tuple(dict.fromkeys((built_by or speaker.name, speaker.name)))
         self.catalogue, self.langs, self.counts = catalogue, langs, Counts()
         self._made, self._speaker, self._in_thread = made.absolute(), speaker, in_thread
         self._own = {lang: Shelf(own / lang, OWN_KINDS, look_s) for lang in langs}
@@ -105,7 +112,7 @@ class Voice:
         self._words = {(lang, name): sentence(catalogue, name, lang, {}) for lang in langs for name in catalogue.fixed()}
         self._making: dict[str, list[Deferred[Clip]]] = {}
         self._look_s = look_s
-        self._sentences: dict[Hashable, tuple[str, str]] = {}
+        self._sentences: dict[Hashable, tuple[str, tuple[str, ...]]] = {}
         self._there: dict[str, float] = {}
 
     def say(self, name: str, lang: str, /, **values: Any) -> Clip | Deferred[Clip]:
@@ -122,14 +129,15 @@ class Voice:
         fixed = self._words.get((lang, name))
         if fixed is not None:
             return self._found(lang, name, fixed)
-        words, key = self._sentence(name, lang, values)
-        path = self._kept(lang, key)
-        if path:
-            return Clip(path, words)
-        return self._make(lang, name, key, words, values)
+        words, keys = self._sentence(name, lang, values)
+        for key in keys:
+            path = self._kept(lang, key)
+            if path:
+                return Clip(path, words)
+        return self._make(lang, name, keys[-1], words, values)
 
-    def _sentence(self, name: str, lang: str, values: dict[str, Any]) -> tuple[str, str]:
-        """The words of a prompt with its values, and the key of their clip; most are asked for again and again."""
+    def _sentence(self, name: str, lang: str, values: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+        """The words of a prompt with its values, and the keys of their clip by each voice; most are asked for again and again."""
         asked = (name, lang, *values.items())
         try:
             known = self._sentences.get(asked)
@@ -137,7 +145,7 @@ class Voice:
             known, asked = None, ()
         if known is None:
             words = sentence(self.catalogue, name, lang, values)
-            known = words, key_of(self._speaker.name, words)
+            known = words, tuple(key_of(voice, words) for voice in self._voices)
             if len(self._sentences) >= SENTENCES_MAX:
                 self._sentences.clear()
             if asked:
@@ -223,9 +231,10 @@ class Voice:
     def _without(self, lang: str, name: str, words: str, values: dict[str, Any]) -> Clip:
         """The other language if it is there already."""
         for other in self._order(lang)[1:]:
-            path = self._kept(other, key_of(self._speaker.name, sentence(self.catalogue, name, other, values)))
-            if path:
-                return self._clip(path, words, other=True)
+            for key in self._sentence(name, other, values)[1]:
+                path = self._kept(other, key)
+                if path:
+                    return self._clip(path, words, other=True)
         return self._clip("", words, other=False)
 
     def _sweep(self) -> None:
@@ -249,7 +258,13 @@ class Espeak:
 def open_voice(settings: Settings, in_thread: Callable[..., Deferred[Any]]) -> Voice:
     """The voice of an installation; `in_thread(fn, *args)` should be a pool of one thread. Raises: BadSettings."""
     catalogue = load_catalogue(settings.texts.dir)
-    return Voice(catalogue, settings.ivr.prompts, settings.ivr.voice_own, Espeak(), in_thread, look_s=LOOK_S)
+    ivr = settings.ivr
+    return Voice(catalogue, ivr.prompts, ivr.voice_own, Espeak(), in_thread, built_by=name_of(settings), look_s=LOOK_S)
+
+
+def name_of(settings: Settings) -> str:
+    """The name of the voice of [ivr] speaker, which `build` uses."""
+    return natural(settings.ivr.style) if settings.ivr.speaker == NATURAL else ESPEAK
 
 
 def _not_swept(failure: Failure) -> None:
