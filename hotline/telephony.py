@@ -301,7 +301,7 @@ def calendar_of(settings: Settings) -> Calendar:
 
 
 def _refuse_traps(voice: Voice) -> None:
-    prompts = dict.fromkeys(voice.langs, frozenset(voice.catalogue))
+    prompts = {lang: voice.catalogue.words(lang) for lang in voice.langs}
     problems = [line for start, flows in STARTS.items() for line in problems_of(flows, prompts, start)]
     problems = list(dict.fromkeys(problems))
     if problems:

@@ -92,7 +92,8 @@ class House:
         agents_free: whether a call would ring an agent at once.
         surge: while ops have declared one, what callers are told first in a language, perhaps ""; None at other times.
         register: told whose call is whose, by call and stream, so that AMI's events find their caller.
-        count: told of what went wrong: prompt_missing, prompt_late, prompt_failed, flow_failed, not_stored.
+        count: told of what went wrong: prompt_missing, prompt_late, prompt_failed, flow_failed, not_stored; unsaid: a menu was
+            left without a word where the linter knows of no such way.
         dials: whether somebody dials call-backs: without AMI nobody does.
         on_said: told call, prompt and words of whatever a caller is told, also where there is no sound for it.
     """
@@ -142,6 +143,7 @@ class Talk:
         entered_queue: when the caller began to wait for an agent, if he did.
         goes_to: what the dialplan does when the dialogue ends: queue, or owner.
         came_from: the menu before this one.
+        sayings: prompts said so far, cut short or missing ones too.
     """
 
     call: Line
@@ -159,6 +161,7 @@ class Talk:
     came_from: str = ""
     visits: dict[str, int] = field(default_factory=dict)
     menus: int = 0
+    sayings: int = 0
     commands: int = 0
 
     @property
@@ -197,10 +200,12 @@ class Talk:
 
     def play(self, name: str, /, **values: Any) -> None:
         """Play a prompt that must be heard to its end; keys are not taken."""
+        self.sayings += 1
         self._stream(name, values, "")
 
     def say(self, name: str, /, **values: Any) -> str:
         """Play a prompt unless a key has been heard already; returns the key heard, or ""."""
+        self.sayings += 1
         if self.heard:
             return self.heard
         self.heard = self._stream(name, values, KEYS)
@@ -375,7 +380,10 @@ def converse(talk: Talk, flows: Mapping[str, Flow], start: str) -> str:
         flow = flows[name]
         try:
             talk.enter(flow.menu)
+            before = talk.sayings
             following = flow.visit(talk)
+            if talk.sayings == before and following not in flow.menu.skips:
+                talk.house.count("unsaid")
             talk.came_from, name = name, following
         except Diverted as diverted:
             talk.step("diverted", diverted.why)

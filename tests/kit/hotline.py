@@ -75,10 +75,21 @@ class Hotline:
         house: what the flows share; replace its fields to taste.
     """
 
-    def __init__(self, url: str, folder: Path, *, agents: Sequence[Agent] = (), pace: float = 1.0, **settings: Any) -> None:
+    def __init__(
+        self,
+        url: str,
+        folder: Path,
+        *,
+        agents: Sequence[Agent] = (),
+        pace: float = 1.0,
+        voice: Any = None,
+        sounds: Callable[[str], float | None] | None = None,
+        **settings: Any,
+    ) -> None:
+        """Take agents, a voice (by default one without sounds), how long sounds last, and tables of the settings to change."""
         self.settings: Settings = _with(parse(EXAMPLE.read_text("utf-8"), EXAMPLE.parent), settings)
         self.url, self.clock = url, Clock()
-        self.voice = SilentVoice()
+        self.voice = voice or SilentVoice()
         self.counts: Counter[str] = Counter()
         self.down = False
         self.executed: list[cmd.Command] = []
@@ -108,7 +119,7 @@ class Hotline:
         self.server = AgiServer(Scripts(self.house).table, self.clock, limits, on_count=self._count)
         self.reachable = True
         self.asterisk = Simulator(
-            self.clock, self._connect, agents=agents, pace=pace, sounds=self.voice.seconds, prefix=f"test{id(self)}"
+            self.clock, self._connect, agents=agents, pace=pace, sounds=sounds or self.voice.seconds, prefix=f"test{id(self)}"
         )
         self.ledger.start()
 
