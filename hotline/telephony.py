@@ -9,7 +9,7 @@ import logging
 import math
 import secrets
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -21,7 +21,8 @@ from twisted.python.threadpool import ThreadPool
 from conf.problems import BadSettings
 from conf.settings import Settings
 from hotline.batch import Outcome
-from hotline.domain.calendar import Calendar, Span
+from hotline.desk import calendar_of
+from hotline.domain.call_back import too_old
 from hotline.domain.commands import Command
 from hotline.ledger import Ledger
 from hotline.metrics import Counted
@@ -154,7 +155,7 @@ class Telephony:
             _now,
             self._reactor,
             agents_answer=self.house.calendar.agents_answer,
-            give_up=timedelta(hours=settings.rules.call_back_give_up_h),
+            too_old=lambda since, now: too_old(settings.rules, self.house.calendar, since, now),
             dial=lambda number: number.removeprefix(settings.ivr.country),
         )
 
@@ -282,19 +283,6 @@ class Telephony:
         self._inlet.flush()
         self._makers.stop()
         return result
-
-
-def calendar_of(settings: Settings) -> Calendar:
-    """The agents' days and hours, as set."""
-    hours = settings.hours
-    return Calendar(
-        zone=settings.zone,
-        working=Span.of(hours.agents),
-        off=Span.of(hours.weekend),
-        holidays=frozenset(map(date.fromisoformat, hours.holidays)),
-        working_days=frozenset(map(date.fromisoformat, hours.working_days)),
-        new_year=frozenset(map(date.fromisoformat, hours.new_year)),
-    )
 
 
 def _refuse_traps(voice: Voice) -> None:

@@ -13,7 +13,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -46,6 +46,8 @@ APPEAR_S = 5.0
 """How long Asterisk may take to make a channel that it was told to make, in seconds."""
 LIST_S = 60.0
 """How often Asterisk is asked for its channels while attempts live, in seconds."""
+AGED_S = 60.0
+"""How often it is looked for rows that are too old, in seconds; a row that is new here is looked at at once."""
 CONTEXT, OUT = "shouwen-callback", "shouwen-out"
 """Where the dialplan takes up who has answered, and where it dials."""
 _MARK = PREFIX.encode()
@@ -69,7 +71,7 @@ class CallBacks:
         clock: Clock,
         *,
         agents_answer: Callable[[datetime], bool] = lambda _now: True,
-        give_up: timedelta = timedelta(hours=24),
+        too_old: Callable[[datetime, datetime], bool] = lambda _since, _now: False,
         dial: Callable[[str], str] = str,
     ) -> None:
         """Wire it.
@@ -81,18 +83,19 @@ class CallBacks:
             still_due: whether a row still waits and is this process's; it may fail.
             now: aware UTC.
             agents_answer: whether it is within the agents' hours.
-            give_up: how long after the beginning of his wait nobody is dialled any more.
+            too_old: whether who waits since then is not dialled any more now.
             dial: what is dialled for a number.
         """
         self.outcomes: Counter[str] = Counter()
         self._client, self._view, self._execute, self._insist = client, view, execute, insist
         self._still_due, self._now, self._clock = still_due, now, clock
-        self._agents_answer, self._give_up, self._dial_as = agents_answer, give_up, dial
+        self._agents_answer, self._too_old, self._dial_as = agents_answer, too_old, dial
         self._waiting: dict[int, Attempt] = {}
         self._live: dict[int, Attempt] = {}
         self._noting: set[int] = set()
         self._listed = self._listing = self._stopping = False
         self._listed_at = 0.0
+        self._aged_at = -AGED_S
         self._timer: Any = None
         client.on_event(EVENTS, self._event)
         client.on_up.append(self._up)
@@ -109,6 +112,7 @@ class CallBacks:
             if row not in self._waiting and row not in self._live and row not in self._noting:
                 self._waiting[row] = Attempt(row, stream, queued)
                 self._listed = self._listed and not left
+                self._aged_at = -AGED_S
         self._soon()
 
     def pending(self) -> int:
@@ -156,8 +160,11 @@ class CallBacks:
         self._soon(LOOK_S)
 
     def _forget_old(self) -> None:
-        oldest = self._now() - self._give_up
-        for attempt in [each for each in self._waiting.values() if each.queued.queued_at < oldest]:
+        now, seconds = self._now(), self._clock.seconds()
+        if seconds < self._aged_at + AGED_S:
+            return
+        self._aged_at = seconds
+        for attempt in [each for each in self._waiting.values() if self._too_old(each.queued.queued_at, now)]:
             self._end(attempt, "not_dialled")
 
     def _may_dial(self) -> bool:

@@ -247,7 +247,10 @@ class CallBackTried(Event, frozen=True, gc=False):
 
 
 class CallBackEnded(Event, frozen=True, gc=False):
-    """There will be no more attempts; `why` is reached, declined or missed, `attempt` a row of the outbox that is void, or 0."""
+    """There will be no more attempts.
+
+    `why` is reached, declined, missed or unserved, `attempt` a row of the outbox that is void, or 0.
+    """
 
     why: str
     attempt: int = 0

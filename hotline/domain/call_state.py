@@ -49,7 +49,7 @@ class Proof(msgspec.Struct, gc=False):
     proved: bool = False
 
 
-class CallBack(msgspec.Struct, gc=False):
+class CallBack(msgspec.Struct, gc=False, omit_defaults=True):
     """A wish to be called back.
 
     Attributes:
@@ -60,6 +60,7 @@ class CallBack(msgspec.Struct, gc=False):
         event: that said so.
         tries: attempts that count.
         row: the attempt that waits in the outbox, or 0.
+        futile: attempts since the last one that counted; these had no agent, or were not dialled.
     """
 
     call: str
@@ -69,6 +70,7 @@ class CallBack(msgspec.Struct, gc=False):
     event: int
     tries: int = 0
     row: int = 0
+    futile: int = 0
 
 
 class Survey(msgspec.Struct, gc=False):
@@ -149,7 +151,9 @@ def _call_back_queued(state: Subscriber, _event: ce.CallBackQueued, event_id: in
 def _call_back_tried(state: Subscriber, event: ce.CallBackTried, _id: int, _at: datetime, _rules: Rules) -> None:
     if state.call_back is not None:
         state.call_back.row = 0
-        state.call_back.tries += event.outcome in COUNTED
+        counted = event.outcome in COUNTED
+        state.call_back.tries += counted
+        state.call_back.futile = 0 if counted else state.call_back.futile + 1
 
 
 def _call_back_ended(state: Subscriber, _event: ce.CallBackEnded, _id: int, _at: datetime, _rules: Rules) -> None:

@@ -97,7 +97,7 @@ class Desk(Rig):
             self.now,
             self.clock,
             agents_answer=lambda _now: self.hours,
-            give_up=GIVE_UP,
+            too_old=lambda since, now: now - since >= GIVE_UP,
             dial=lambda number: number.removeprefix("86"),
         )
 
