@@ -49,7 +49,9 @@ class WebQueries:
             consents=[
                 ports.ConsentView(each.at, each.code, each.decision, each.words, each.price_fen) for each in known.consents
             ],
-            cases=[ports.CaseView(case.number, "open", case.opened_at, case.owner) for case in known.cases],
+            cases=[
+                ports.CaseView(each.number, _case_state(closed=each.closed), each.opened_at, each.owner) for each in known.cases
+            ],
         )
         if known.damaged:
             raise ports.StateDamaged(mask(msisdn), view)
@@ -89,7 +91,16 @@ class WebQueries:
         if found is None:
             return None
         return ports.CaseFound(
-            found.number, found.stream, "open", found.opened_at, found.owner, found.channel, found.words, found.recording
+            number=found.number,
+            msisdn=found.stream,
+            state=_case_state(closed=found.closed_at is not None),
+            opened_at=found.opened_at,
+            owner=found.owner,
+            channel=found.channel,
+            words=found.words,
+            recording=found.recording,
+            closed_at=found.closed_at,
+            result=found.result,
         )
 
     async def counts(self) -> ports.Counts:
@@ -97,6 +108,10 @@ class WebQueries:
         found = await self._run(figures)
         oldest = (datetime.now(UTC) - found.oldest_due).total_seconds() if found.oldest_due else 0.0
         return ports.Counts(found.due, found.dead, max(0.0, oldest), found.events, found.wakes)
+
+
+def _case_state(*, closed: bool) -> str:
+    return "closed" if closed else "open"
 
 
 def _shown(agent: Agent) -> str:

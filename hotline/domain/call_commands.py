@@ -137,6 +137,14 @@ class TakeCase(Command, frozen=True, kw_only=True, gc=False):
     by: str = ""
 
 
+class CloseCase(Command, frozen=True, kw_only=True, gc=False):
+    """A case is settled: `note` is the result, which the subscriber is told by text; `by` is who says so."""
+
+    case: str
+    note: str
+    by: str = ""
+
+
 class SendCode(Command, frozen=True, kw_only=True, gc=False):
     """A caller names a number whose stream this is: text a code there. Only its digest is kept in the state."""
 

@@ -102,6 +102,13 @@ def _case_taken(state: Subscriber, event: ce.CaseTaken, _id: int, _at: datetime,
         case.owner = event.agent
 
 
+def _case_closed(state: Subscriber, event: ce.CaseClosed, _id: int, _at: datetime, _rules: Rules) -> None:
+    state.open_cases.pop(event.number, None)
+    case = state.cases.get(event.number)
+    if case is not None:
+        case.digest = ""  # the same words again are another complaint
+
+
 def _call_started(state: Subscriber, event: ce.CallStarted, event_id: int, at: datetime, rules: Rules) -> None:
     state.calls = newest({**state.calls, event.call: OpenCall(at, event_id)}, rules.calls_max)
     if event.lang:
@@ -178,6 +185,7 @@ EVOLVE: Mapping[type[Event], Callable[[Any, Any, int, datetime, Rules], None]] =
     ce.Connected: _connected,
     ce.Left: _left,
     ce.CaseTaken: _case_taken,
+    ce.CaseClosed: _case_closed,
     ce.CodeSent: _code_sent,
     ce.CodeWrong: _code_wrong,
     ce.CallerProved: _caller_proved,

@@ -1,7 +1,8 @@
 """Calls: what the caller is told of himself, what happens in his call, and what follows from it.
 
 First asked: the first agent who speaks with a subscriber after he complained owns the case, and is rung first when he
-calls again, until another agent takes it. Who is there to be rung is for the edge to know: agents are streams of their own.
+calls again, until another agent takes it, or it is closed and the subscriber told the result. A transfer changes nothing.
+Who is there to be rung is for the edge to know: agents are streams of their own.
 Nothing of a subscriber is read or changed for a caller whose number was hidden and not proved.
 """
 
@@ -227,6 +228,18 @@ def take_case(step: Step, command: cc.TakeCase) -> None:
     step.cause = command.id or f"case:{command.case}"
     if case.owner != command.agent:
         step.record(ce.CaseTaken(command.case, command.agent, "", command.by))
+
+
+def close_case(step: Step, command: cc.CloseCase) -> None:
+    """Settle a case: its owner is asked first no more, and the subscriber is told the result. Raises UnknownCase."""
+    case = step.state.open_cases.get(command.case)
+    if case is None:
+        raise UnknownCase(command.case)
+    step.cause = command.id or f"case:{command.case}"
+    note = " ".join(command.note.split())
+    closed = step.record(ce.CaseClosed(command.case, note, case.owner, command.by))
+    if answerable(step.stream):
+        step.text("case_closed", closed, case=command.case, note=note)
 
 
 def note_deleted(step: Step, command: cc.NoteDeleted) -> None:

@@ -48,7 +48,10 @@ class CaseView(msgspec.Struct, frozen=True):
 
 
 class CaseFound(msgspec.Struct, frozen=True):
-    """A complaint with whose it is and what was said, in words or as the sound file `recording`."""
+    """A complaint with whose it is and what was said, in words or as the sound file `recording`.
+
+    `state` is open or closed; `result` is what the subscriber was told when it was closed.
+    """
 
     number: str
     msisdn: str
@@ -58,6 +61,8 @@ class CaseFound(msgspec.Struct, frozen=True):
     channel: str
     words: str
     recording: str
+    closed_at: datetime | None = None
+    result: str = ""
 
 
 class AgentView(msgspec.Struct, frozen=True):

@@ -18,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 from hotline.domain.catalogue import Catalogue
 from hotline.web.agents import Agents
 from hotline.web.api import Api
+from hotline.web.cases import Cases
 from hotline.web.endpoints import Endpoint, klein_path
 from hotline.web.health import Health
 from hotline.web.http import Answer, Refusal, as_refusal, guarded, json_refusal, json_reply
@@ -90,6 +91,7 @@ class Web:
         health = Health(queries, readiness, metrics_registry)
         described = Endpoint("GET", "/api/openapi.json", "openapi", "This description", self._describe, returns=Any, open=True)
         reported = (*Uses(commands, tokens).endpoints(), *Agents(queries, commands, tokens).endpoints())
+        reported += tuple(Cases(queries, commands, tokens).endpoints())
         reported += tuple(SurgeMode(queries, commands, tokens).endpoints())
         self.endpoints: Sequence[Endpoint] = (*health.endpoints(), *api.endpoints(), *reported, described)
         self._document = document(self.endpoints, _version())

@@ -366,6 +366,58 @@ def test_remembered_cases_are_bounded(he: Subject) -> None:
     assert len(he.state.open_cases) == 16
 
 
+def test_a_transfer_changes_no_owner(he: Subject) -> None:
+    number = complain(he, recording="a")
+    connect(he, "amy")
+    note(he, ("transferred", "ben", "blind"))
+    connect(he, "ben")
+    assert he.all(ce.CaseTaken) == [ce.CaseTaken(number, "amy", CALL)]
+    assert start(he, LATER).case.owner == "amy"
+
+
+def close(he: Subject, number: str, result: str = "Refunded  3 yuan.") -> list[str]:
+    return he.do(cc.CloseCase(stream=he.stream, id=f"close-{len(he.stored)}", case=number, note=result, by="ops"))
+
+
+def test_a_closed_case_rings_nobody_and_the_subscriber_is_told(he: Subject) -> None:
+    number = complain(he, words="slow")
+    connect(he, "amy")
+    told = close(he, number)
+    assert told == [f"zh:case_closed case={number} hotline=10198 note=Refunded 3 yuan. number=10655123"]
+    assert he.all(ce.CaseClosed) == [ce.CaseClosed(number, "Refunded 3 yuan.", "amy", "ops")]
+    assert start(he, LATER).case is None
+    for command in (cc.CloseCase(stream=STREAM, case=number, note="x"), cc.TakeCase(stream=STREAM, case=number, agent="amy")):
+        with pytest.raises(UnknownCase):
+            he.do(command)
+
+
+def test_a_result_is_told_in_the_language_of_the_subscriber(he: Subject) -> None:
+    start(he, lang="en")
+    assert close(he, complain(he, recording="a"))[0].startswith("en:case_closed")
+
+
+def test_the_same_words_after_a_case_was_closed_are_another_one(he: Subject) -> None:
+    number = complain(he, words="slow")
+    assert complain(he, words="slow") == number
+    close(he, number)
+    assert complain(he, words="slow") not in ("", number)
+
+
+def test_a_closed_case_makes_room(he: Subject) -> None:
+    numbers = []
+    for number in range(40):
+        numbers.append(complain(he, recording=str(number)))
+        he.pass_time(hours=1)
+        if number:
+            close(he, numbers[number])
+    assert list(he.state.open_cases) == numbers[:1]
+
+
+def test_a_case_of_nobody_known_is_closed_without_a_text(hidden: Subject) -> None:
+    assert close(hidden, complain(hidden, recording="a")) == []
+    assert hidden.state.open_cases == {}
+
+
 # -- a hidden number
 
 

@@ -16,7 +16,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 import conf
-from hotline.domain.call_commands import DeclareSurge, EndSurge, LoginAgent, LogoutAgent, TakeCase
+from hotline.domain.call_commands import CloseCase, DeclareSurge, EndSurge, LoginAgent, LogoutAgent, TakeCase
 from hotline.domain.catalogue import Catalogue, Names, Service
 from hotline.domain.commands import CancelService, Command, OrderService, RetryDeadLetter, SettleDeadLetter
 from hotline.metrics import Metrics
@@ -144,6 +144,9 @@ class FakeHouse:
             self.staff.pop(command.stream.removeprefix("agent:"), None)
         if isinstance(command, TakeCase):
             self.found[command.case] = msgspec.structs.replace(self.found[command.case], owner=command.agent)
+        if isinstance(command, CloseCase):
+            closed = {"state": "closed", "closed_at": AT, "result": command.note}
+            self.found[command.case] = msgspec.structs.replace(self.found[command.case], **closed)
         if isinstance(command, OrderService):
             self._hold(command.code, "offered")
             self.events.append(event(len(self.events) + 1, "OfferMade", command.id, code=command.code))

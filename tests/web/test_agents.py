@@ -1,4 +1,4 @@
-"""Agents and cases by the API, and by the command line that asks it."""
+"""Agents by the API, and by the command line that asks it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ import msgspec
 import pytest
 
 from hotline import cli
-from hotline.domain.call_commands import LoginAgent, LogoutAgent, PauseAgent, ResumeAgent, TakeCase
-from hotline.domain.errors import AgentRefused, UnknownCase
-from hotline.web.ports import AgentView, CaseFound
+from hotline.domain.call_commands import LoginAgent, LogoutAgent, PauseAgent, ResumeAgent
+from hotline.domain.errors import AgentRefused
+from hotline.web.ports import AgentView
 from tests.web.kit import AT, NUMBER, Browser
-
-CASE = CaseFound("000042", NUMBER, "open", AT, "", "voice", "", "/rec/a")
 
 
 def test_agents_are_listed(real: Browser) -> None:
@@ -60,25 +58,6 @@ def test_steps_that_can_not_be(real: Browser) -> None:
     reply = real.api("POST", "/agents/amy/resume", {})
     assert (reply.status, reply.error) == (422, "agent_refused")
     assert "log in first" in reply.text
-
-
-def test_a_case_and_its_owner(real: Browser) -> None:
-    real.house.found["000042"] = CASE
-    shown = real.api("GET", "/cases/000042").json
-    assert (shown["number"], shown["msisdn"], shown["owner"], shown["recording"]) == ("000042", NUMBER, "", "/rec/a")
-    assert real.api("POST", "/cases/000042/take", {"agent": "amy"}).json["owner"] == "amy"
-    [command] = real.house.executed
-    assert isinstance(command, TakeCase)
-    assert (command.stream, command.case, command.agent, command.by) == (NUMBER, "000042", "amy", "ops")
-
-
-def test_a_case_that_is_none(real: Browser) -> None:
-    assert real.api("GET", "/cases/7").error == "no_case"
-    assert real.api("POST", "/cases/7/take", {"agent": "amy"}).status == 404
-    real.house.found["000042"] = CASE
-    assert real.api("POST", "/cases/000042/take", {"agent": "a b"}).status == 422
-    real.house.refused = UnknownCase("000042")
-    assert real.api("POST", "/cases/000042/take", {"agent": "amy"}).error == "case_not_open"
 
 
 def test_a_code_is_shown_to_nobody(real: Browser) -> None:
