@@ -220,7 +220,7 @@ class App:
         if self.telephony is not None:
             checks.append(("asterisk", lambda: self.telephony.trouble if self.telephony is not None else ""))
         return Web(
-            queries=WebQueries(self.reader),
+            queries=WebQueries(self.reader, self.telephony.phones if self.telephony is not None else None),
             commands=WebCommands(self.ledger, self.writer),
             changes=self.changes,
             readiness=WebReadiness(checks, self.reader),

@@ -22,6 +22,7 @@ from hotline.storage.queries.timeline import timeline
 from hotline.storage.reading import Reader
 from hotline.storage.store import StateDamaged, StorageError
 from hotline.web import ports
+from ivr.phones import Phones
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,9 +31,9 @@ T = TypeVar("T")
 class WebQueries:
     """hotline.web.ports.Queries on a Reader."""
 
-    def __init__(self, reader: Reader) -> None:
-        """Take the reader whose threads run the queries."""
-        self._reader = reader
+    def __init__(self, reader: Reader, phones: Phones | None = None) -> None:
+        """Take the reader whose threads run the queries, and the agents' phones where calls are served."""
+        self._reader, self._phones = reader, phones
 
     async def _run(self, query: Callable[..., T], *args: Any) -> T:
         try:
@@ -76,7 +77,18 @@ class WebQueries:
     async def agents(self) -> Sequence[ports.AgentView]:
         """All agents who ever logged in, by name."""
         found = await self._run(agents)
-        return [ports.AgentView(each.name, _shown(each), each.endpoint, each.paused or "", each.since) for each in found]
+        return [ports.AgentView(each.name, self._shown(each), each.endpoint, each.paused or "", each.since) for each in found]
+
+    def _shown(self, agent: Agent) -> str:
+        if not agent.logged_in:
+            return "logged_out"
+        if agent.paused is not None:
+            return "paused"
+        return "unreachable" if self._phones is not None and self._phones.unreachable(agent.endpoint) else "ready"
+
+    async def unreachable(self, endpoint: str) -> bool:
+        """Whether nobody can be rung at an endpoint just now; False where that is not known."""
+        return self._phones is not None and await self._phones.look(endpoint)
 
     async def surge(self) -> ports.SurgeView:
         """The surge that is on, if any."""
@@ -112,12 +124,6 @@ class WebQueries:
 
 def _case_state(*, closed: bool) -> str:
     return "closed" if closed else "open"
-
-
-def _shown(agent: Agent) -> str:
-    if not agent.logged_in:
-        return "logged_out"
-    return "ready" if agent.paused is None else "paused"
 
 
 def _row(row: Waiting) -> ports.OutboxRow:

@@ -41,6 +41,7 @@ from ivr.flows import STARTS
 from ivr.inlet import Inlet
 from ivr.lint import problems_of
 from ivr.originate import CallBacks
+from ivr.phones import Phones
 from ivr.prompts.voice import Voice, open_voice
 from ivr.queue_log import Tail
 from ivr.queue_view import QueueView
@@ -70,6 +71,7 @@ class Telephony:
         ami: the link to Asterisk's manager interface; None without [ami].
         view: the queue as Asterisk has it; stale while the link is down.
         calls: what became of each call.
+        phones: whether the agents' can be rung.
     """
 
     def __init__(
@@ -89,6 +91,7 @@ class Telephony:
         self._counted = Counted(counter)
         self.surge = SurgeWatch(reader, reactor, _now, self._prepare)
         self.ami, self.view, self.sync, self.calls = self._make_ami()
+        self.phones = Phones(self.ami, self.view)
         self.tail = Tail(settings.asterisk.run / QUEUE_LOG, self.calls.queue_log, reactor) if self.calls is not None else None
         self.house = self._make_house()
         self.call_backs = self._make_call_backs(owner)

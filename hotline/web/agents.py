@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import msgspec
+from msgspec.structs import replace
 from twisted.web.server import Request
 
 from hotline.domain.agents import stream_of
@@ -54,7 +55,7 @@ class Agents:
                 "GET",
                 f"{_BASE}/agents",
                 "getAgents",
-                "All agents: ready, paused or logged out",
+                "All agents: ready, unreachable, paused or logged out",
                 self.agents,
                 returns=AgentsBody,
                 refusals=(503,),
@@ -88,6 +89,9 @@ class Agents:
         except AgentRefused as error:
             raise Refusal(422, "agent_refused", str(error), "Change what the message names and ask again.") from None
         found = next((each for each in await self._queries.agents() if each.name == name), None)
+        if found is not None and found.state == "ready" and step in ("login", "resume"):
+            # the queue tells of its members a moment later
+            found = replace(found, state="unreachable") if await self._queries.unreachable(found.endpoint) else found
         return json_reply(request, 200, found or AgentView(name, "logged_out", "", "", None))
 
 

@@ -66,7 +66,11 @@ class CaseFound(msgspec.Struct, frozen=True):
 
 
 class AgentView(msgspec.Struct, frozen=True):
-    """An agent: ready, paused for a `reason`, or logged_out, since when; his calls ring at `endpoint`."""
+    """An agent: ready, unreachable, paused for a `reason`, or logged_out, since when; his calls ring at `endpoint`.
+
+    Unreachable: he takes calls, but there is no such endpoint, or no phone is registered there. Only a process that serves
+    calls knows it; another one says ready.
+    """
 
     name: str
     state: str
@@ -240,6 +244,9 @@ class Queries(Protocol):
 
     def agents(self) -> Awaitable[Sequence[AgentView]]:
         """All agents who ever logged in, by name."""
+
+    def unreachable(self, endpoint: str) -> Awaitable[bool]:
+        """Ask Asterisk whether nobody can be rung at an endpoint just now; False where that is not known."""
 
     def surge(self) -> Awaitable[SurgeView]:
         """The surge that is on, if any."""

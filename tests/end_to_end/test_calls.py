@@ -265,6 +265,24 @@ def test_a_call_back(calls: Calls) -> None:
         phone.hang_up()
 
 
+def test_an_agent_whose_phone_is_not_there_is_seen(calls: Calls) -> None:
+    def state(name: str) -> str:
+        return next(each["state"] for each in calls.service.api("GET", "agents")["agents"] if each["name"] == name)
+
+    for name, endpoint in (("cho", "PJSIP/nobody"), ("dee", f"PJSIP/{ACCOUNT}")):
+        told = calls.service.api("POST", f"agents/{name}/login", {"endpoint": endpoint})
+        assert told["state"] == "unreachable", (name, told)
+        eventually(lambda name=name: state(name) == "unreachable", 10.0, calls.members)
+    assert metric(calls, "shouwen_queue_agents_free") == 0
+    with SoftPhone(calls.asterisk, ACCOUNT, SECRET):
+        eventually(lambda: state("dee") == "ready", 10.0, calls.members)
+        eventually(lambda: metric(calls, "shouwen_queue_agents_free") == 1, 10.0)
+    for name in ("cho", "dee"):
+        calls.service.api("POST", f"agents/{name}/logout", {})
+    calls.login("agent1")
+    assert state("agent1") == "ready"
+
+
 # -- what breaks in mid-call
 
 

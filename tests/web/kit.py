@@ -73,6 +73,7 @@ class FakeHouse:
         self.rows: dict[int, OutboxRow] = {}
         self.staff: dict[str, AgentView] = {}
         self.found: dict[str, CaseFound] = {}
+        self.without_phone: set[str] = set()
         self.declared = SurgeView(False)
         self.refused: Exception | None = None
         self.checks = [Check("database", True, "SQLite"), Check("billing", True, "")]
@@ -117,6 +118,9 @@ class FakeHouse:
 
     def agents(self) -> Deferred[Any]:
         return self._answer(list(self.staff.values()))
+
+    def unreachable(self, endpoint: str) -> Deferred[Any]:
+        return self._answer(endpoint in self.without_phone)
 
     def surge(self) -> Deferred[SurgeView]:
         return self._answer(self.declared)

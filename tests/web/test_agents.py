@@ -49,6 +49,13 @@ def test_a_login_is_shown(real: Browser) -> None:
     assert (reply.json["name"], reply.json["state"], reply.json["endpoint"]) == ("amy", "ready", "PJSIP/2001")
 
 
+def test_a_login_where_nobody_can_be_rung_is_told(real: Browser) -> None:
+    real.house.without_phone = {"PJSIP/2002"}
+    assert real.api("POST", "/agents/amy/login", {"endpoint": "PJSIP/2002"}).json["state"] == "unreachable"
+    assert real.api("POST", "/agents/amy/resume", {}).json["state"] == "unreachable"
+    assert real.api("POST", "/agents/amy/login", {"endpoint": "PJSIP/2001"}).json["state"] == "ready"
+
+
 def test_steps_that_can_not_be(real: Browser) -> None:
     assert real.api("POST", "/agents/amy/dance", {}).status == 404
     assert real.api("POST", "/agents/amy/login", {"phone": "x"}).status == 400
@@ -134,6 +141,14 @@ def test_the_command_line_lists(service: Service, config: Path, capsys: pytest.C
     service.answer = (200, b'{"agents": []}')
     assert cli.main(["agent", "list", "--config", str(config)]) == 0
     assert "no agent has logged in yet" in capsys.readouterr().out
+
+
+def test_the_command_line_says_what_to_see_to(service: Service, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    service.answer = (200, msgspec.json.encode(AMY | {"state": "unreachable", "reason": ""}))
+    assert cli.main(["agent", "login", "amy", "--endpoint", "PJSIP/2001", "--config", str(config)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("amy: unreachable (Asterisk can ring nobody there")
+    assert said.endswith("PJSIP/2001\n")
 
 
 @pytest.mark.parametrize(
