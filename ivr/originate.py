@@ -11,6 +11,7 @@ them are the ledger's.
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
@@ -94,6 +95,7 @@ class CallBacks:
         self._live: dict[int, Attempt] = {}
         self._noting: set[int] = set()
         self._listed = self._listing = self._stopping = False
+        self._granted_until = math.inf
         self._listed_at = 0.0
         self._aged_at = -AGED_S
         self._timer: Any = None
@@ -114,6 +116,22 @@ class CallBacks:
                 self._listed = self._listed and not left
                 self._aged_at = -AGED_S
         self._soon()
+
+    def grant(self, until_s: float) -> None:
+        """Let this process dial until then, in the clock's seconds. Attempts that live are followed in any case."""
+        self._granted_until = until_s
+        self._soon()
+
+    @property
+    def granted(self) -> bool:
+        """Whether this process is the one that dials."""
+        return self._clock.seconds() < self._granted_until
+
+    def release(self) -> list[int]:
+        """Let go of the rows that are not dialled, for the process that dials; returns their ids."""
+        rows = [*self._waiting]
+        self._waiting.clear()
+        return rows
 
     def pending(self) -> int:
         """How many rows have no durable outcome yet."""
@@ -161,7 +179,7 @@ class CallBacks:
 
     def _forget_old(self) -> None:
         now, seconds = self._now(), self._clock.seconds()
-        if seconds < self._aged_at + AGED_S:
+        if seconds < self._aged_at + AGED_S or not self.granted:
             return
         self._aged_at = seconds
         for attempt in [each for each in self._waiting.values() if self._too_old(each.queued.queued_at, now)]:
@@ -169,7 +187,7 @@ class CallBacks:
 
     def _may_dial(self) -> bool:
         up = self._client.up and self._view.fresh and self._listed
-        return up and not self._stopping and self._agents_answer(self._now())
+        return up and self.granted and not self._stopping and self._agents_answer(self._now())
 
     def _ripe(self, attempt: Attempt) -> bool:
         """Whether he could be dialled: there is no other attempt for him, and no trouble of our own just now."""
