@@ -149,7 +149,7 @@ class Telephony:
         if self.ami is None:
             return None
         settings, ledger = self._settings, self._ledger
-        return CallBacks(
+        relay = CallBacks(
             self.ami,
             self.view,
             ledger.execute,
@@ -161,6 +161,9 @@ class Telephony:
             too_old=lambda since, now: too_old(settings.rules, self.house.calendar, since, now),
             dial=lambda number: number.removeprefix(settings.ivr.country),
         )
+        if self.sync is not None:
+            self.sync.aside, relay.asides.released = relay.aside, self.sync.changed
+        return relay
 
     def _gauges(self, registry: CollectorRegistry) -> None:
         def gauge(name: str, about: str, value: Callable[[], float]) -> None:

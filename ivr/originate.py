@@ -1,11 +1,11 @@
 """Rings callers who asked to be called back: rows of the outbox's channel "call" become calls, and what came of them is noted.
 
 Theory of operation: rows wait here in the order in which their callers began to wait. One is dialled when an agent is free for
-it: callers who wait since earlier come first, and each attempt that has no agent yet has one set aside. First the ledger is told,
-by a command whose id comes from the row: when it has been told before, a former process dialled or was about to, and it is not
-dialled again. Then Asterisk is told, by a channel id that comes from the row, too. A living channel of such an id is followed
-wherever it is found; one that is gone without our seeing its end has failed. The wish itself, its tries, and the times between
-them are the ledger's.
+it: callers who wait since earlier come first, and each attempt has an agent set aside (asides.py) until it waits at the front of
+the queue. First the ledger is told, by a command whose id comes from the row: when it has been told before, a former process
+dialled or was about to, and it is not dialled again. Then Asterisk is told, by a channel id that comes from the row, too. A
+living channel of such an id is followed wherever it is found; one that is gone without our seeing its end has failed. The wish
+itself, its tries, and the times between them are the ledger's.
 """
 
 from __future__ import annotations
@@ -25,8 +25,9 @@ from hotline.domain.commands import Command
 from ivr.ami import AmiClient
 from ivr.ami_link import Clock
 from ivr.ami_wire import AmiBusy, AmiError, AmiLate, AmiLost, Message
+from ivr.asides import Asides
 from ivr.attempt import EVENTS, PREFIX, Attempt
-from ivr.queue_view import QueueView
+from ivr.queue_view import Member, QueueView
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,7 @@ class CallBacks:
 
     Attributes:
         outcomes: how many attempts ended how.
+        asides: the agents who are kept for those who are being rung.
     """
 
     def __init__(
@@ -96,6 +98,7 @@ class CallBacks:
         self._noting: set[int] = set()
         self._listed = self._listing = self._stopping = False
         self._granted_until = math.inf
+        self.asides = Asides(client, view, now, clock)
         self._listed_at = 0.0
         self._aged_at = -AGED_S
         self._timer: Any = None
@@ -148,6 +151,7 @@ class CallBacks:
             self._timer.cancel()
         for attempt in [each for each in self._live.values() if each.ending]:
             self._finish(attempt)
+        self.asides.stop()
 
     # -- whose turn it is
 
@@ -169,7 +173,8 @@ class CallBacks:
         self._forget_old()
         if self._client.up and (not self._listed or (self._live and self._clock.seconds() - self._listed_at >= LIST_S)):
             self._list()
-        if self._may_dial() and self._view.free_agents > self._unserved():
+        self.asides.review()
+        if self._may_dial():
             for attempt in sorted(self._waiting.values(), key=_by_place):
                 if attempt.row in self._waiting and self._ripe(attempt):
                     if not self._has_agent(attempt):
@@ -196,24 +201,37 @@ class CallBacks:
 
     def _has_agent(self, attempt: Attempt) -> bool:
         """Whether an agent is left for him when all who come first have one."""
-        return self._view.free_agents - self._unserved() > self._before(attempt)
+        return len(self.asides.spare()) - self._unserved() > self._before(attempt)
 
     def _unserved(self) -> int:
-        return sum(not each.connected for each in self._live.values())
+        """Attempts that are to have an agent, and for which none is set aside: he was let go, or a former process dialled."""
+        return sum(not each.connected and not self.asides.has(each.row) for each in self._live.values())
 
     def _before(self, attempt: Attempt) -> int:
-        """Callers in the queue who began to wait earlier; attempts who wait there have their agents already."""
-        ours = {each.id for each in self._live.values()}
-        return sum(each.entered_at < attempt.queued.queued_at and each.call not in ours for each in self._view.waiting)
+        """Callers in the queue who began to wait earlier; attempts who wait there are counted as unserved.
+
+        Whoever waits though an agent is free is about to be given him, however late he came: Asterisk is ringing.
+        """
+        ours, now = {each.id for each in self._live.values()}, self._now()
+        others = [each for each in self._view.waiting if each.call not in ours]
+        earlier = sum(each.entered_at < attempt.queued.queued_at for each in others)
+        free = sum(each.free(now) for each in self.asides.spare())
+        return max(earlier, min(len(others), free))
+
+    def aside(self, member: Member) -> bool:
+        """Whether a member is set aside, and rightly so: by this process, or by another one that dials."""
+        return member.set_aside and (member.interface in self.asides.interfaces or not self.granted)
 
     # -- dialling
 
     def _begin(self, attempt: Attempt) -> None:
         self._live[attempt.row] = self._waiting.pop(attempt.row)
+        self.asides.keep(attempt.row)
         Deferred.fromCoroutine(self._dial(attempt)).addErrback(lambda failure: self._put_back(attempt, failure.value))
 
     async def _dial(self, attempt: Attempt) -> None:
         if not await self._still_due(attempt.row):
+            self.asides.let_go(attempt.row)
             self._live.pop(attempt.row, None)  # he has spoken with an agent meanwhile, or another process has the row
             return
         if not attempt.begun and not await self._announce(attempt):
@@ -250,6 +268,7 @@ class CallBacks:
         if error is not None:
             log.warning("call-back %d waits: %s", attempt.row, type(error).__name__)
             attempt.not_before = self._clock.seconds() + AGAIN_S
+        self.asides.let_go(attempt.row)
         if self._live.pop(attempt.row, None) is not None:
             self._waiting[attempt.row] = attempt
         self._soon(LOOK_S)
@@ -263,6 +282,8 @@ class CallBacks:
         if attempt is None or attempt.sent_at is None:
             return
         attempt.event(message)
+        if attempt.joined or attempt.connected or attempt.ending:
+            self.asides.let_go(attempt.row)
         if attempt.complete:
             self._finish(attempt)
         elif attempt.ending:
@@ -278,6 +299,7 @@ class CallBacks:
     def _finish(self, attempt: Attempt, outcome: str = "") -> None:
         if self._live.get(attempt.row) is attempt:
             del self._live[attempt.row]
+            self.asides.let_go(attempt.row)
             self._end(attempt, outcome or attempt.outcome())
 
     def _end(self, attempt: Attempt, outcome: str) -> None:
@@ -302,6 +324,7 @@ class CallBacks:
 
     def _down(self, _reason: str) -> None:
         self._listed = False
+        self.asides.lost()
         for attempt in self._live.values():
             attempt.gap |= attempt.sent_at is not None
 
