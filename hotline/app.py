@@ -225,7 +225,9 @@ class App:
         if self.telephony is not None:
             checks.append(("asterisk", lambda: self.telephony.trouble if self.telephony is not None else ""))
         return Web(
-            queries=WebQueries(self.reader, self.telephony.phones if self.telephony is not None else None),
+            queries=WebQueries(self.reader, self.telephony.phones, self.telephony.calls)
+            if self.telephony is not None
+            else WebQueries(self.reader),
             commands=WebCommands(self.ledger, self.writer),
             changes=self.changes,
             readiness=WebReadiness(checks, self.reader),

@@ -22,6 +22,7 @@ from hotline.storage.queries.timeline import timeline
 from hotline.storage.reading import Reader
 from hotline.storage.store import StateDamaged, StorageError
 from hotline.web import ports
+from ivr.calls import Calls
 from ivr.phones import Phones
 
 P = ParamSpec("P")
@@ -31,9 +32,9 @@ T = TypeVar("T")
 class WebQueries:
     """hotline.web.ports.Queries on a Reader."""
 
-    def __init__(self, reader: Reader, phones: Phones | None = None) -> None:
-        """Take the reader whose threads run the queries, and the agents' phones where calls are served."""
-        self._reader, self._phones = reader, phones
+    def __init__(self, reader: Reader, phones: Phones | None = None, calls: Calls | None = None) -> None:
+        """Take the reader whose threads run the queries, and the agents' phones and the calls where calls are served."""
+        self._reader, self._phones, self._calls = reader, phones, calls
 
     async def _run(self, query: Callable[..., T], *args: Any) -> T:
         try:
@@ -89,6 +90,11 @@ class WebQueries:
     async def unreachable(self, endpoint: str) -> bool:
         """Whether nobody can be rung at an endpoint just now; False where that is not known."""
         return self._phones is not None and await self._phones.look(endpoint)
+
+    def disagreements(self) -> Sequence[ports.DisagreementView]:
+        """Calls about which Asterisk's records differ, the newest first."""
+        found = self._calls.recent if self._calls is not None else ()
+        return [ports.DisagreementView(*each) for each in reversed(found)]
 
     async def surge(self) -> ports.SurgeView:
         """The surge that is on, if any."""

@@ -115,6 +115,7 @@ class Telephony:
         client = AmiClient(cast(Any, endpoint), ami.username, ami.secret, reactor, action_s=ami.action_s, ping_s=ami.ping_s)
         sync = QueueSync(client, view, self._wanted, reactor)
         notes = CallNotes(self._inlet.put, reactor, f"ami:{secrets.token_hex(4)}")
+        self._notes_lost = lambda: notes.lost
 
         def ended(stream: str, call: str, why: str, at: datetime) -> None:
             """What the dialogue has seen comes before the end, of which AMI tells first."""
@@ -174,6 +175,14 @@ class Telephony:
         gauge("queue_waiting", "Callers who wait for an agent", lambda: len(self.view.waiting))
         gauge("queue_agents_free", "Agents whom a call would ring now", lambda: self.view.free_agents)
         gauge("calls_disagreeing", "Calls about which AMI, queue_log and CDR disagree", self._disagreements)
+        if self.ami is None or self.sync is None or self.calls is None:
+            return
+        ami, sync, calls = self.ami, self.sync, self.calls
+        gauge("calls_forgotten", "Calls given up because too many were followed", lambda: calls.forgotten)
+        gauge("call_notes_lost", "What happened in calls and could not be stored for too long", self._notes_lost)
+        gauge("queue_drifts", "Times that the queue was found to be other than its events told", lambda: self.view.drifts)
+        gauge("queue_refused", "Members of the queue whom Asterisk refuses to make as wanted", lambda: len(sync.refused))
+        gauge("ami_skipped", "Messages of AMI that were too long to be read", lambda: ami.skipped)
 
     def _disagreements(self) -> float:
         return float(sum(self.calls.disagreements.values())) if self.calls is not None else 0.0

@@ -79,6 +79,23 @@ class AgentView(msgspec.Struct, frozen=True):
     since: datetime | None
 
 
+class DisagreementView(msgspec.Struct, frozen=True):
+    """A call about which Asterisk's records differ.
+
+    Attributes:
+        at: when it was found.
+        call: Uniqueid of the caller's channel, as his timeline has it.
+        kind: cdr_missing, cdr_agents, talk_s, log_agents or log_talk_s.
+        events, other: what AMI's events say, and what the other record says.
+    """
+
+    at: datetime
+    call: str
+    kind: str
+    events: str
+    other: str
+
+
 class SurgeView(msgspec.Struct, frozen=True):
     """Whether a surge is on: what callers hear first in each language, since when, until when (null: until ended), by whom."""
 
@@ -247,6 +264,9 @@ class Queries(Protocol):
 
     def unreachable(self, endpoint: str) -> Awaitable[bool]:
         """Ask Asterisk whether nobody can be rung at an endpoint just now; False where that is not known."""
+
+    def disagreements(self) -> Sequence[DisagreementView]:
+        """Calls about which Asterisk's records differ, the newest first; nothing where no calls are served."""
 
     def surge(self) -> Awaitable[SurgeView]:
         """The surge that is on, if any."""

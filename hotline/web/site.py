@@ -28,6 +28,7 @@ from hotline.web.pages import Pages
 from hotline.web.phone import Phone
 from hotline.web.ports import Changes, Commands, Handset, Queries, Readiness
 from hotline.web.reasons import SmscWords
+from hotline.web.records import Records
 from hotline.web.rendering import Renderer
 from hotline.web.staff import StaffTexts
 from hotline.web.stream import Streams, Timer
@@ -92,6 +93,7 @@ class Web:
         described = Endpoint("GET", "/api/openapi.json", "openapi", "This description", self._describe, returns=Any, open=True)
         reported = (*Uses(commands, tokens).endpoints(), *Agents(queries, commands, tokens).endpoints())
         reported += tuple(Cases(queries, commands, tokens).endpoints())
+        reported += tuple(Records(queries, tokens).endpoints())
         reported += tuple(SurgeMode(queries, commands, tokens).endpoints())
         self.endpoints: Sequence[Endpoint] = (*health.endpoints(), *api.endpoints(), *reported, described)
         self._document = document(self.endpoints, _version())

@@ -233,6 +233,17 @@ def test_the_cdr_knows_another_agent(caplog: pytest.LogCaptureFixture) -> None:
     assert "PJSIP/b-20" in caplog.text
 
 
+def test_numbers_of_agents_are_not_shown(caplog: pytest.LogCaptureFixture) -> None:
+    desk = Desk()
+    desk.answered()
+    desk.cdr(channel="Local/13800000001@trunk-00000019")
+    desk.completed(6, 2)
+    desk.gone(6)
+    desk.settled()
+    assert desk.calls.recent[0].other == "Local/…@trunk-00000019"
+    assert "13800000001" not in caplog.text
+
+
 def test_talk_times_differ() -> None:
     desk = Desk()
     desk.answered()

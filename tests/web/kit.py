@@ -27,6 +27,7 @@ from hotline.web.ports import (
     Check,
     ConsentView,
     Counts,
+    DisagreementView,
     HandsetCall,
     HandsetText,
     OutboxRow,
@@ -74,6 +75,7 @@ class FakeHouse:
         self.staff: dict[str, AgentView] = {}
         self.found: dict[str, CaseFound] = {}
         self.without_phone: set[str] = set()
+        self.differing: list[DisagreementView] = []
         self.declared = SurgeView(False)
         self.refused: Exception | None = None
         self.checks = [Check("database", True, "SQLite"), Check("billing", True, "")]
@@ -121,6 +123,9 @@ class FakeHouse:
 
     def unreachable(self, endpoint: str) -> Deferred[Any]:
         return self._answer(endpoint in self.without_phone)
+
+    def disagreements(self) -> list[DisagreementView]:
+        return self.differing
 
     def surge(self) -> Deferred[SurgeView]:
         return self._answer(self.declared)
