@@ -141,6 +141,8 @@ class Telephony:
             agents_here=self._agents_here,
             agents_free=self._agents_free,
             surge=self.surge.says,
+            unheard=lambda call: self.calls is None or self.calls.unheard(call),
+            agent_at=self._agent_at,
             register=self._register,
             dials=settings.ami is not None,
             count=self._count,

@@ -130,6 +130,11 @@ class Calls:
             self._end(call, early[1], early[0])
             self.flush()
 
+    def unheard(self, call_id: str) -> bool:
+        """Whether events of a call were not seen, because the link is down, or was, or we were, during the call."""
+        call = self._calls.get(call_id)
+        return not self._client.up or call is None or call.gap
+
     def queue_log(self, line: Line) -> None:
         """Take a line of Asterisk's queue_log."""
         self._log_seen = True

@@ -68,7 +68,8 @@ class CallStep(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         at: when, aware UTC; kept to the millisecond.
         what: of the dialogue: menu, key, silence, language, asked_agent, diverted, prompt_missing; of Asterisk: queued,
-            gave_up, rang, unanswered, connected, talked, transferred, recording, recorded. Anything else becomes a CallNoted.
+            gave_up, rang, unanswered, connected, talked, transferred, recording, recorded; of the dialplan: spoke, a
+            whole talk of which AMI has not told. Anything else becomes a CallNoted.
         detail: the menu; menu and key, parted by a space; language; prompt; queue; agent; file. Never digits of a number or code.
         cause: what led to it: of queued the place in the queue, of talked who ended it.
         ms: how long it took, where that is known.

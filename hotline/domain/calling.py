@@ -25,6 +25,8 @@ from hotline.domain.texts import LANGS
 
 MARKS = range(1, 6)
 """Marks for an agent's call, the best last."""
+SPOKE = "spoke"
+"""A step that tells of a whole talk with an agent after its end, for a call whose events were not seen."""
 LONGEST = 200
 """Characters that are kept of what a step says."""
 
@@ -95,6 +97,9 @@ def note(step: Step, command: cc.NoteCall) -> None:
     open_call = step.state.calls.get(command.call)
     step.cause = str(open_call.event) if open_call and open_call.event else command.id or f"call:{command.call}"
     for each in command.steps:
+        if each.what == SPOKE:
+            _spoke(step, command.call, each)
+            continue
         event = _STEPS.get(each.what, _noted)(command.call, _to_ms(each.at), each)
         event_id = step.record(event)
         if isinstance(event, ce.Connected):
@@ -108,6 +113,18 @@ def _connected(step: Step, event: ce.Connected, event_id: int) -> None:
         if not case.owner:
             step.record(ce.CaseTaken(number, event.agent, event.call), event_id)
     call_back.end(step, "reached", event_id)
+
+
+def _spoke(step: Step, call: str, told: cc.CallStep) -> None:
+    """Record a talk that the dialplan tells of when it is over, unless AMI's events have told of one in this call."""
+    known = step.state.calls.get(call)
+    if known is None or known.agent or not told.detail:
+        return
+    ended = _to_ms(told.at)
+    began = ended - timedelta(milliseconds=told.ms or 0)
+    talk = ce.Connected(call, began, _short(told.detail), _short(told.cause))
+    _connected(step, talk, step.record(talk))
+    step.record(ce.Talked(call, ended, talk.agent, "", told.ms))
 
 
 def _menu(call: str, at: datetime, step: cc.CallStep) -> Event:

@@ -418,6 +418,31 @@ def test_a_case_of_nobody_known_is_closed_without_a_text(hidden: Subject) -> Non
     assert hidden.state.open_cases == {}
 
 
+def test_a_talk_that_only_the_dialplan_tells_of(he: Subject) -> None:
+    number = complain(he, recording="a")
+    start(he)
+    he.pass_time(minutes=1)
+    note(he, ("spoke", "amy", "queue", 40_000))
+    assert he.kinds() == ["Connected", "CaseTaken", "Talked"]
+    assert he.all(ce.Connected)[0] == ce.Connected(CALL, he.now - timedelta(seconds=40), "amy", "queue")
+    assert he.all(ce.Talked) == [ce.Talked(CALL, he.now, "amy", "", 40_000)]
+    assert he.state.open_cases[number].owner == "amy"
+    assert keys(end(he)) == ["survey"]
+
+
+def test_a_talk_is_told_once(he: Subject) -> None:
+    start(he)
+    connect(he, "amy")
+    note(he, ("spoke", "amy", "queue", 40_000))
+    assert he.kinds() == []
+    start(he, LATER)
+    for _ in range(2):
+        note(he, ("spoke", "ben", "owner"), call=LATER)
+    assert len(he.all(ce.Connected)) == 2
+    note(he, ("spoke", "", "queue"), ("spoke", "amy", "queue"), call="unknown")
+    assert he.kinds() == []
+
+
 # -- a hidden number
 
 
