@@ -13,6 +13,7 @@ ended a call is taken from HangupRequest: AgentComplete says "caller" also when 
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -43,6 +44,8 @@ EARLY_MAX = 2000
 """Ends of calls that are kept for a registration that comes after them."""
 STEPS_MAX = 500
 """Steps of one call; a caller who goes round and round must not fill the ledger."""
+_NUMBER = re.compile(r"(?<=/)[0-9]{7,}")
+"""An agent may be rung at a number, which neither the log nor a page may show."""
 DISAGREEMENTS_MAX = 100
 """The newest are kept to be shown."""
 
@@ -129,6 +132,11 @@ class Calls:
         if early is not None:
             self._end(call, early[1], early[0])
             self.flush()
+
+    def unheard(self, call_id: str) -> bool:
+        """Whether events of a call were not seen, because the link is down, or was, or we were, during the call."""
+        call = self._calls.get(call_id)
+        return not self._client.up or call is None or call.gap
 
     def queue_log(self, line: Line) -> None:
         """Take a line of Asterisk's queue_log."""
@@ -305,8 +313,9 @@ class Calls:
         self._calls.pop(call.id, None)
         if call.gap:
             return
-        for kind, events, other in differences(call, cdr=self._cdr_seen, queue_log=self._log_seen):
+        for kind, *values in differences(call, cdr=self._cdr_seen, queue_log=self._log_seen):
             self.disagreements[kind] += 1
+            events, other = (_NUMBER.sub("…", each) for each in values)
             self.recent.append(Disagreement(self._now(), call.id, kind, events, other))
             log.warning("call %s: Asterisk's records differ (%s): %s against %s", call.id, kind, events, other)
 

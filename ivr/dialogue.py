@@ -91,6 +91,8 @@ class House:
         agents_here: whether any agent is logged in.
         agents_free: whether a call would ring an agent at once.
         surge: while ops have declared one, what callers are told first in a language, perhaps ""; None at other times.
+        unheard: whether AMI's events of a call were not seen, or not all, so that the dialplan's word counts.
+        agent_at: name of the agent at an interface.
         register: told whose call is whose, by call and stream, so that AMI's events find their caller.
         count: told of what went wrong: prompt_missing, prompt_late, prompt_failed, flow_failed, not_stored; unsaid: a menu was
             left without a word where the linter knows of no such way.
@@ -109,6 +111,8 @@ class House:
     recordings: Path
     agent_of: Callable[[str], str] = lambda _name: ""
     waiting: Callable[[], tuple[int, int | None]] = lambda: (0, None)
+    unheard: Callable[[str], bool] = lambda _call: False
+    agent_at: Callable[[str], str] = lambda interface: interface
     agents_here: Callable[[], bool] = lambda: True
     agents_free: Callable[[], bool] = lambda: True
     surge: Callable[[str], str | None] = lambda _lang: None

@@ -236,6 +236,29 @@ def test_the_cdr_knows_another_agent(caplog: pytest.LogCaptureFixture) -> None:
     assert "PJSIP/b-20" in caplog.text
 
 
+def test_whose_events_were_not_all_seen() -> None:
+    desk = Desk()
+    desk.answered()
+    assert not desk.calls.unheard(CALL)
+    desk.rig.link.abortConnection()
+    assert desk.calls.unheard(CALL)
+    desk.rig.clock.pump([0.25] * 8)
+    desk.rig.let_in()
+    assert desk.calls.unheard(CALL), "it was down during the call"
+    assert desk.calls.unheard("of a former process")
+
+
+def test_numbers_of_agents_are_not_shown(caplog: pytest.LogCaptureFixture) -> None:
+    desk = Desk()
+    desk.answered()
+    desk.cdr(channel="Local/13800000001@trunk-00000019")
+    desk.completed(6, 2)
+    desk.gone(6)
+    desk.settled()
+    assert desk.calls.recent[0].other == "Local/…@trunk-00000019"
+    assert "13800000001" not in caplog.text
+
+
 def test_talk_times_differ() -> None:
     desk = Desk()
     desk.answered()

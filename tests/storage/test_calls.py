@@ -76,6 +76,12 @@ def test_a_call_with_a_complaint_and_an_agent(driven, ask, url):
     driven.run(cc.TakeCase(stream=ANN, id="2", case=number, agent="ben"))
     assert ask(case, number).owner == "ben"
     assert driven.run(start(call="later")).result.case.owner == "ben"
+    assert (ask(case, number).closed_at, ask(subscriber, ANN).cases[0].closed) == (None, False)
+    driven.run(cc.CloseCase(stream=ANN, id="3", case=number, note="Refunded."))
+    closed = ask(case, number)
+    assert (closed.owner, closed.result, second_of(closed.closed_at)) == ("ben", "Refunded.", second_of(driven.now))
+    assert ask(subscriber, ANN).cases[0].closed
+    assert driven.run(start(call="much later")).result.case is None
     sound(url)
 
 

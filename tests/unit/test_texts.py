@@ -43,6 +43,7 @@ def words(lang: str, service: Service) -> dict[str, str | int]:
         "hours": RULES.offer_valid_h, "first_charge": date(2030, 12, 31).isoformat(), "count": 6, "names": names,
         "index": 1, "case": "123456", "days": RULES.complaint_answer_working_days, "items": "",
         "minutes": CallRules().proof_valid_min,
+        "note": "已退还三元。" if lang == "zh" else "3 yuan were refunded.",
         "unit": (unit := TEXTS.item(lang, f"unit_{'per_use' if service.fee is Fee.PER_USE else 'monthly'}")), "old_unit": unit,
     }  # fmt: skip
 
