@@ -25,6 +25,7 @@ from conf.load import read_words
 from conf.settings import PACKAGED_TEXTS, Settings
 from hotline.batch import Outcome
 from hotline.binding import Binding
+from hotline.call_back_lease import CallBackLease
 from hotline.clock import Clock, WakeRow
 from hotline.database import DatabaseTrouble, hold, require_schema
 from hotline.desk import desk_of
@@ -110,8 +111,12 @@ class App:
             tests=self.dialling.relay if self.dialling is not None else None,
             reactor=reactor,
         )
-        self.binding = Binding(
-            self.owner, self.writer, self.desks, self.outbound, reactor, shared=self.settings.database.url.dialect != "sqlite"
+        self._shared = settings.database.url.dialect != "sqlite"
+        self.binding = Binding(self.owner, self.writer, self.desks, self.outbound, reactor, shared=self._shared)
+        self.call_back_lease = (
+            CallBackLease(self.owner, self.writer, self.call_backs, reactor, shared=self._shared)
+            if self.call_backs is not None
+            else None
         )
         self.recordings = self._make_recordings()
         self._connect()
@@ -238,7 +243,9 @@ class App:
         if self.dialling is not None:
             checks.append(("test calls", lambda: self.dialling.trouble if self.dialling is not None else ""))
         return Web(
-            queries=WebQueries(self.reader),
+            queries=WebQueries(self.reader, self.telephony.phones, self.telephony.calls)
+            if self.telephony is not None
+            else WebQueries(self.reader),
             commands=WebCommands(self.ledger, self.writer),
             changes=self.changes,
             readiness=WebReadiness(checks, self.reader),
@@ -312,6 +319,8 @@ class App:
         self.feeder.start()
         self.clock.start()
         self.binding.start()
+        if self.dialling is not None:
+            self.dialling.start()
         if self.telephony is not None:
             self.telephony.start()
         if self.dialling is not None:
@@ -357,6 +366,8 @@ class App:
             self._collector.stop()
             gc.enable()
         self.clock.stop()
+        if self.call_back_lease is not None:
+            self.call_back_lease.stop()
         if self.dialling is not None:
             yield self.dialling.stop()
         if self.telephony is not None:

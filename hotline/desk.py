@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
+from datetime import date
 
 from conf.load import load_texts
 from conf.settings import Settings
@@ -35,7 +35,7 @@ def calendar_of(settings: Settings) -> Calendar:
         zone=settings.zone,
         working=Span.of(hours.agents),
         off=Span.of(hours.weekend),
-        holidays=frozenset(map(dt.date.fromisoformat, hours.holidays)),
-        working_days=frozenset(map(dt.date.fromisoformat, hours.working_days)),
-        new_year=frozenset(map(dt.date.fromisoformat, hours.new_year)),
+        holidays=frozenset(map(date.fromisoformat, hours.holidays)),
+        working_days=frozenset(map(date.fromisoformat, hours.working_days)),
+        new_year=frozenset(map(date.fromisoformat, hours.new_year)),
     )

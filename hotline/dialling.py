@@ -29,6 +29,7 @@ from hotline.storage.store import StorageError
 from hotline.telephony import ami_client
 from hotline.testcalls.ears import Ears
 from ivr.ami import AmiClient
+from ivr.gathering import gathered
 from ivr.inlet import Inlet
 from ivr.test_calls import Surroundings, TestCalls
 from ivr.test_codes import is_code
@@ -76,7 +77,7 @@ class Dialling:
         self.inlet = Inlet(ledger.put, reactor)
         self._listeners = ThreadPool(0, 1, "listening")
         self._own = ami is None
-        self.ami = ami or ami_client(settings, reactor, keys=wants_keys(settings))
+        self.ami = ami or ami_client(settings, reactor, gathered(reactor), keys=wants_keys(settings))
         self.relay = self._make_relay(reader, owner) if self.ami is not None else None
         self._endings = Counter("shouwen_test_calls", "Test calls that have ended", ("ending",), registry=registry)
         gauge = Gauge("shouwen_test_calls_live", "Test calls that are dialled or talk", registry=registry)

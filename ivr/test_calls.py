@@ -26,11 +26,12 @@ from hotline.domain.rates.endings import Ending
 from hotline.domain.testcall_commands import Heard, NoteDialled, NoteTestCall, WeighTestCall
 from hotline.domain.testcall_events import TestCallPlanned
 from ivr.ami import AmiClient
+from ivr.ami_events import TEST
 from ivr.ami_link import Clock
 from ivr.ami_wire import AmiError, AmiLate, AmiLost, Message
 from ivr.channel_list import APPEAR_S, ChannelList, row_of
 from ivr.test_hearing import Hearing, recording_of
-from ivr.test_leg import EVENTS, PREFIX, Leg
+from ivr.test_leg import PREFIX, Leg
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +134,7 @@ class TestCalls:
         self._lost_at = 0.0
         self._stopping: Deferred[None] | None = None
         self._timer: Any = None
-        client.on_event(EVENTS, self._event)
+        client.on_event(TEST, self._event)
         client.on_up.append(self._go)
         client.on_down.append(self._down)
 

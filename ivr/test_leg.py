@@ -22,8 +22,6 @@ from ivr.stamps import moment
 
 PREFIX = "test-call-"
 """What the id of a test call's channel begins with; Asterisk refuses a second channel of the same id."""
-EVENTS = ("DialBegin", "DialState", "DialEnd", "OriginateResponse", "HangupRequest", "Hangup", "UserEvent", "DTMFEnd")
-"""Events that tell how a test call goes."""
 UP = "6"
 """ChannelState of a channel that was answered."""
 NO_ANSWER = "3"
@@ -107,7 +105,7 @@ class Leg:
         return self.hung_up and (self.responded or self.answered)
 
     def event(self, message: Message, now: datetime) -> None:
-        """Take one of EVENTS that names this call's channel; `now`: its time, where the event has none."""
+        """Take one of `ami_events.TEST` that names this call's channel; `now`: its time, where the event has none."""
         kind, at = message.event, moment(message.get("Timestamp"), now)
         if kind == "OriginateResponse":
             self.responded = True

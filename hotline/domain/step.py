@@ -33,7 +33,7 @@ class Desk:
         calls: the figures of calls.
         plans: the test plans, by name.
         testing: the figures of test calls.
-        calendar: working days and the zone of test plans.
+        calendar: the zone, working days, and when agents answer.
     """
 
     rules: Rules

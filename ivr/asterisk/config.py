@@ -17,6 +17,7 @@ import conf
 from conf.settings import Settings
 from conf.testing import Route
 from conf.voice import Phone
+from ivr.ami_events import WANTED
 from ivr.asterisk.fetch import Program
 
 TEMPLATES = Path(conf.__file__).parent / "asterisk"
@@ -135,6 +136,7 @@ def _values(settings: Settings, folder: Path, run: Path, program: Program | None
         "AMI_USER": ami.username if ami else "nobody",
         "AMI_SECRET": _text("ami.secret", ami.secret) if ami else "",
         "TESTERS": _testers(settings),
+        "AMI_EVENTS": "|".join(WANTED),
         "TRUNK": _trunk(settings.asterisk.trunk),
         "ROUTES": "".join(_route(route) for route in settings.route if route.sip),
         "PHONES": _each(settings.phone, _account),
