@@ -34,6 +34,7 @@ from hotline.domain.commands import Command
 from hotline.feeding import Feeder
 from hotline.ledger import Ledger, Limits
 from hotline.metrics import Counted, Metrics, Tally
+from hotline.planning import Planning
 from hotline.reads import Changes, WebCommands, WebQueries, WebReadiness
 from hotline.recordings import Recordings
 from hotline.report_reads import TestCallReads
@@ -56,7 +57,7 @@ from sms.words import load_words
 log = logging.getLogger(__name__)
 
 ROLES = ("sms", "ivr", "billing", "web", "testcalls")
-CHANNELS = {"sms": "sms", "billing": "billing", "call": "ivr", "test": "testcalls"}
+CHANNELS = {"sms": "sms", "billing": "billing", "call": "ivr", "test": "testcalls", "alarm": "testcalls"}
 """Which role sends what waits in each channel of the outbox."""
 COLLECT_S = 5.0
 """How often garbage in cycles is looked for, in seconds; while texts come in, looking costs 5 to 8 % of the CPU."""
@@ -101,6 +102,7 @@ class App:
         self.telephony = self._make_telephony()
         self.call_backs = self.telephony.call_backs if self.telephony is not None else None
         self.dialling = self._make_dialling()
+        self.planning = self._make_planning()
         self.feeder = Feeder(
             self.owner,
             self.reader,
@@ -108,7 +110,8 @@ class App:
             outbound=self.outbound,
             billing=self.billing,
             calls=self.call_backs,
-            tests=self.dialling.relay if self.dialling is not None else None,
+            tests=self.planning,
+            alarms=self.planning.alarms if self.planning is not None else None,
             reactor=reactor,
         )
         self._shared = settings.database.url.dialect != "sqlite"
@@ -189,6 +192,13 @@ class App:
             return None
         shared = self.telephony.ami if self.telephony is not None else None
         return Dialling(self.settings, self.ledger, self.reader, self.owner, self._reactor, self.registry, ami=shared)
+
+    def _make_planning(self) -> Planning | None:
+        if self.dialling is None:
+            return None
+        return Planning(
+            self.settings, self.ledger, self.reader, self.dialling.inlet.put, self._reactor, self.dialling.relay
+        )
 
     def _make_recordings(self) -> Recordings | None:
         if not {"ivr", "testcalls"} & set(self.roles):
@@ -271,8 +281,8 @@ class App:
             ledger.on_orders = self.billing.offer
         if self.call_backs is not None:
             ledger.on_calls = self.call_backs.offer
-        if self.dialling is not None and self.dialling.relay is not None:
-            ledger.on_tests = self.dialling.relay.offer
+        if self.planning is not None:
+            ledger.on_tests, ledger.on_alarms = self.planning.offer, self.planning.alarms.offer
         ledger.on_retried = self.feeder.retried
         ledger.on_streams = self._streams_changed
         ledger.on_flush = self._flush
@@ -288,6 +298,8 @@ class App:
         self.changes.told(streams)
         if self.telephony is not None:
             self.telephony.streams_changed(streams)
+        if self.planning is not None:
+            self.planning.streams_changed(streams)
 
     def _flush(self) -> None:
         for desk in self.desks:
@@ -319,12 +331,14 @@ class App:
         self.feeder.start()
         self.clock.start()
         self.binding.start()
-        if self.dialling is not None:
-            self.dialling.start()
+        if self.call_back_lease is not None:
+            self.call_back_lease.start()
         if self.telephony is not None:
             self.telephony.start()
         if self.dialling is not None:
             self.dialling.start()
+        if self.planning is not None:
+            self.planning.start()
         if self.recordings is not None:
             self.recordings.start()
         # what lives until the end need not be looked at by the collector again
@@ -368,6 +382,8 @@ class App:
         self.clock.stop()
         if self.call_back_lease is not None:
             self.call_back_lease.stop()
+        if self.planning is not None:
+            self.planning.stop()
         if self.dialling is not None:
             yield self.dialling.stop()
         if self.telephony is not None:

@@ -24,6 +24,7 @@ from conf.values import Endpoint
 from hotline import demo_asterisk
 from hotline.app import App, CannotStart
 from hotline.demo_calls import Shown, SimulatedCalls, SoftPhoneCalls
+from hotline.demo_tests import PlayedDialler, play_days
 from hotline.domain.agents import stream_of
 from hotline.domain.call_commands import LoginAgent
 from hotline.storage.upgrade import upgrade
@@ -39,6 +40,8 @@ from sms.simulator import MoHandle, Mt, Smsc
 from sms.simulator.server import Settings as SmscSettings
 
 SERVICE_NUMBER = "10655123"
+PLAYED_DAYS, CALLS_PER_HOUR = 2, 60
+"""How many days of test calls lie behind, and how many calls an hour the plan makes: one is seen within two minutes."""
 ANSWERS_S, TALKS_S = 3.0, 8.0
 """How long the agents of a simulated Asterisk let it ring, and talk unless the caller hangs up."""
 
@@ -147,7 +150,8 @@ class Demo:
         text = text.replace('#listen = "127.0.0.1:8080"', f'listen = "{web}"')
         settings = replace(parse(text, self.folder), texts=TextFiles())
         ivr = replace(settings.ivr, listen=Endpoint("127.0.0.1", 0), prompts=(cache or self.folder).absolute() / "prompts")
-        settings = replace(settings, ivr=ivr, ami=None)
+        plans = tuple(replace(plan, calls_per_hour=CALLS_PER_HOUR) for plan in settings.test_plan)
+        settings = replace(settings, ivr=ivr, ami=None, test_plan=plans)
         return settings if asterisk is None else demo_asterisk.settings_of(settings, asterisk)
 
     def prepare(self, out: TextIO) -> str:
@@ -159,6 +163,8 @@ class Demo:
         """
         try:
             self._refuse_taken()
+            out.write(f"playing the test calls of {PLAYED_DAYS} days\n")
+            play_days(self.settings, PLAYED_DAYS)
             return self._make_sounds(out)
         except BaseException:  # such as Ctrl-C: the sounds that are made stay for the next time
             shutil.rmtree(self.folder, ignore_errors=True)
@@ -202,6 +208,8 @@ class Demo:
 
     def _join(self) -> None:
         """Tie the handset's calls to the hotline; where agents are simulated, they log in."""
+        if self.app.planning is not None and self.app.planning.dialler is None:
+            self.app.planning.dialler = PlayedDialler(self.app.ledger, self._reactor)
         telephony, settings = self.app.telephony, self.settings
         if telephony is None:
             return

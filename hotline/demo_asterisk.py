@@ -66,6 +66,7 @@ def settings_of(settings: Settings, path: Path) -> Settings:
         asterisk=replace(settings.asterisk, path=path.absolute(), sip=sip),
         ivr=replace(settings.ivr, listen=Endpoint(LOOPBACK, _free(socket.SOCK_STREAM))),
         phone=tuple(phones),
+        route=tuple(replace(route, sip=str(sip)) for route in settings.route),
     )
 
 

@@ -100,9 +100,9 @@ def _ending(found: dict[str, Any], began: datetime) -> dict[str, Any]:
 class PlayedDialler:
     """The relay of test calls where nobody is dialled; all on the reactor's thread."""
 
-    def __init__(self, ledger: Ledger, desk: Desk, now: Any, clock: Any) -> None:
-        """Take the ledger, and the time in both forms."""
-        self._ledger, self._desk, self._now, self._clock = ledger, desk, now, clock
+    def __init__(self, ledger: Ledger, clock: Any) -> None:
+        """Take the ledger, and the reactor's time."""
+        self._ledger, self._desk, self._clock = ledger, ledger.desk, clock
         self._live: set[int] = set()
 
     def offer(self, rows: Iterable[Row], *, left: bool = False) -> None:  # noqa: ARG002 - as the real one's
@@ -111,7 +111,7 @@ class PlayedDialler:
             if row[0] not in self._live:
                 self._live.add(row[0])
                 hour = row[2].planned_at.astimezone(self._desk.calendar.zone).hour
-                self._do(row[0], steps(row, hour, self._now()))
+                self._do(row[0], steps(row, hour, datetime.now(UTC)))
 
     def pending(self) -> int:
         """How many calls are under way."""

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from twisted.internet.defer import Deferred, ensureDeferred, succeed
 from twisted.internet.task import LoopingCall
 
 from billing_bridge.relay import BillingRelay
-from hotline.domain.call_events import CallBackQueued
 from hotline.domain.events import BillingQueued, MtQueued
-from hotline.domain.testcall_events import TestCallPlanned
 from hotline.storage.queries.due import Due, due
 from hotline.storage.queries.leases import Scope, adopt, give_back, renew
 from hotline.storage.reading import Reader
 from hotline.storage.store import StorageError
 from ivr.originate import CallBacks
-from ivr.test_calls import TestCalls
 from sms.outbound import Outbound
 
 log = logging.getLogger(__name__)
@@ -29,6 +27,20 @@ EVERY_S = 2.0
 """How often rows without a living owner are looked for."""
 LEASE_S = 15.0
 """How long a process counts as alive after its last sign of life."""
+
+
+RELAYED = ("call", "test", "alarm")
+"""Channels whose relays are fed alike."""
+
+
+class Relay(Protocol):
+    """Takes rows of one channel and notes what became of each."""
+
+    def offer(self, rows: Iterable[tuple[int, str, Any]], *, left: bool = False) -> None:
+        """Take over rows: id, stream, event; `left`: perhaps a former process was at them."""
+
+    def pending(self) -> int:
+        """How many rows have no durable outcome yet."""
 
 
 class Feeder:
@@ -44,16 +56,19 @@ class Feeder:
         billing: BillingRelay | None,
         reactor: Any,
         calls: CallBacks | None = None,
-        tests: TestCalls | None = None,
+        tests: Relay | None = None,
+        alarms: Relay | None = None,
     ) -> None:
         """Wire a feeder; a relay that does not run here is None."""
         self._owner, self._reader, self._writer = owner, reader, writer
-        self._outbound, self._billing, self._calls, self._tests = outbound, billing, calls, tests
+        self._outbound, self._billing, self._calls = outbound, billing, calls
+        self._relays = {"test": tests, "alarm": alarms}
         self._loop = LoopingCall(self._begin)
         self._loop.clock = reactor
         self._seconds = reactor.seconds
         self._renewed = float(reactor.seconds())
-        self._adopt_all = self._fetch = self._orders_left = self._calls_left = self._tests_left = True
+        self._adopt_all = self._fetch = self._orders_left = True
+        self._left = set(RELAYED)
         self._trouble = False
         self._looking: Deferred[None] = succeed(None)
 
@@ -85,13 +100,15 @@ class Feeder:
                 await self._feed_billing(self._billing)
             if self._calls is not None:
                 await self._feed_calls(self._calls)
-            if self._tests is not None:
-                await self._feed_tests(self._tests)
+            for channel, relay in self._relays.items():
+                if relay is not None:
+                    await self._feed(channel, relay)
             if self._outbound is not None:
                 await self._feed_texts(self._outbound)
             self._trouble = False
         except Exception as error:  # whatever it is, there must be a next look
-            self._adopt_all = self._orders_left = self._calls_left = self._tests_left = True
+            self._adopt_all = self._orders_left = True
+            self._left = set(RELAYED)
             if self._outbound is not None:
                 self._outbound.not_read()
             if not isinstance(error, StorageError):
@@ -128,24 +145,18 @@ class Feeder:
             left = relay.release()
             if left:
                 await self._writer.run(give_back, self._owner, left)
-            self._calls_left = True  # what is in the table is read when this process dials
+            self._left.add("call")  # what is in the table is read when this process dials
             return
-        more = await self._adopt("call") or self._fetch or self._calls_left
-        while more and relay.pending() < AT_ONCE:
-            limit = AT_ONCE + relay.pending()
-            rows = await self._reader.run(due, "call", self._owner, limit)
-            relay.offer([(row.id, row.stream, cast(CallBackQueued, row.event)) for row in rows], left=True)
-            more = len(rows) == limit or await self._adopt("call")
-        self._calls_left = more
+        await self._feed("call", relay)
 
-    async def _feed_tests(self, relay: TestCalls) -> None:
-        more = await self._adopt("test") or self._fetch or self._tests_left
+    async def _feed(self, channel: str, relay: Relay) -> None:
+        more = await self._adopt(channel) or self._fetch or channel in self._left
         while more and relay.pending() < AT_ONCE:
             limit = AT_ONCE + relay.pending()
-            rows = await self._reader.run(due, "test", self._owner, limit)
-            relay.offer([(row.id, row.stream, cast(TestCallPlanned, row.event)) for row in rows], left=True)
-            more = len(rows) == limit or await self._adopt("test")
-        self._tests_left = more
+            rows = await self._reader.run(due, channel, self._owner, limit)
+            relay.offer([(row.id, row.stream, row.event) for row in rows], left=True)
+            more = len(rows) == limit or await self._adopt(channel)
+        self._left = self._left | {channel} if more else self._left - {channel}
 
     async def _feed_texts(self, outbound: Outbound) -> None:
         foreign = outbound.foreign()

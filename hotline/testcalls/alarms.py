@@ -54,7 +54,7 @@ class Alarms:
         self._timers: set[Any] = set()
         self._stopping = False
 
-    def offer(self, rows: Iterable[Row]) -> None:
+    def offer(self, rows: Iterable[Row], *, left: bool = False) -> None:  # noqa: ARG002 - each may have been told before
         """Take over rows; one that is already here is passed over."""
         for row, stream, event in rows:
             if row not in self._open and not self._stopping:

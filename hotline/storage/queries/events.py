@@ -40,3 +40,8 @@ def by_stream(connection: sa.Connection, *, page: int = PAGE) -> Iterator[Row]:
         if len(rows) < page:
             return
         after = (rows[-1].stream, rows[-1].id)
+
+
+def newest_of(connection: sa.Connection, stream: str) -> int:
+    """The id of a stream's newest event, 0 where it has none."""
+    return connection.execute(sa.select(sa.func.max(event.c.id)).where(event.c.stream == stream)).scalar_one() or 0

@@ -1,0 +1,113 @@
+"""The plans of a process's test calls, composed: their clock, the tests by text, and the alarms that they raise.
+
+A part of the composition root, apart from app.py for its size; nothing but app.py imports it. Who dials is in `dialling.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from conf.load import read_words
+from conf.settings import Settings
+from hotline.batch import Outcome
+from hotline.desk import calendar_of
+from hotline.domain.commands import Command
+from hotline.domain.msisdn import msisdn
+from hotline.domain.testcall_events import TestCallPlanned
+from hotline.feeding import Relay
+from hotline.ledger import Ledger
+from hotline.storage.queries.events import newest_of
+from hotline.storage.queries.plans import last_slots
+from hotline.storage.queries.timeline import Entry, timeline
+from hotline.storage.reading import Reader
+from hotline.testcalls.alarms import Alarms
+from hotline.testcalls.planner import Planner
+from hotline.testcalls.posting import poster
+from hotline.testcalls.texts import TextTests, Words
+from sms.words import load_words
+
+Row = tuple[int, str, TestCallPlanned]
+"""Id of the outbox's row, stream, event."""
+Put = Callable[[Command, Callable[[Outcome], None]], None]
+
+
+class Planning:
+    """All that has to do with test plans, but for the dialling.
+
+    Attributes:
+        alarms: the relay of channel "alarm".
+        dialler: the relay of test calls; None where nobody can dial.
+    """
+
+    def __init__(
+        self, settings: Settings, ledger: Ledger, reader: Reader, put: Put, reactor: Any, dialler: Relay | None
+    ) -> None:
+        """Make all parts; nothing begins yet.
+
+        Args:
+            put: where slots are opened: nobody waits for one, so they may wait for others.
+        """
+        self._settings, self._reader, self.dialler = settings, reader, dialler
+        plans = {plan.name: plan for plan in settings.test_plan}
+        testing = settings.testing
+        self.alarms = Alarms(testing.hook, testing.alarm_to, ledger.insist, poster(reactor), reactor)
+        self._planner = Planner(plans, calendar_of(settings), put, lambda: reader.run(last_slots, [*plans]), _now, reactor)
+        self._texts = self._make_texts(ledger, reactor) if any(plan.kind == "sms" for plan in plans.values()) else None
+
+    def _make_texts(self, ledger: Ledger, reactor: Any) -> TextTests:
+        words = load_words(read_words(self._settings.texts.dir))
+        said = Words(_first(words.order.zh), _first(words.confirm.zh), _first(words.cancel.zh))
+        return TextTests(ledger.execute, ledger.insist, self._events, self._newest, self._ends, said, _now, reactor)
+
+    def _events(self, stream: str, after: int) -> Deferred[Sequence[Entry]]:
+        return self._reader.run(timeline, stream, after)
+
+    def _newest(self, stream: str) -> Deferred[int]:
+        return self._reader.run(newest_of, stream)
+
+    def _ends(self, event: TestCallPlanned) -> tuple[str, str]:
+        """The test phone's number with its country code, and the SMSC's service number."""
+        smsc = next(each for each in self._settings.smsc if each.name == event.route)
+        return str(msisdn(event.caller_id, smsc.country)), smsc.service_number
+
+    def offer(self, rows: Iterable[Row], *, left: bool = False) -> None:
+        """Take over rows of channel "test": calls are the dialler's, texts our own; what nobody can do here waits."""
+        rows = [*rows]
+        if self.dialler is not None:
+            self.dialler.offer([row for row in rows if row[2].kind == "call"], left=left)
+        if self._texts is not None:
+            self._texts.offer(row for row in rows if row[2].kind == "sms")
+
+    def pending(self) -> int:
+        """How many rows of that channel have no durable outcome yet."""
+        relays = [relay for relay in (self.dialler, self._texts) if relay is not None]
+        return sum(relay.pending() for relay in relays)
+
+    def streams_changed(self, streams: set[str]) -> None:
+        """A commit touched these streams; call it after each."""
+        if self._texts is not None:
+            self._texts.streams_changed(streams)
+
+    def start(self) -> None:
+        """Begin to open slots."""
+        self._planner.start()
+
+    def stop(self) -> None:
+        """Open no slots, begin no tests, tell nobody any more."""
+        self._planner.stop()
+        self.alarms.stop()
+        if self._texts is not None:
+            self._texts.stop()
+
+
+def _first(words: Sequence[str]) -> str:
+    """The shortest word of Latin letters, which fits any alphabet on the wire; else the first."""
+    return min((word for word in words if word.isascii()), key=len, default=words[0])
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
