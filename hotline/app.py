@@ -116,11 +116,9 @@ class App:
         )
         self._shared = settings.database.url.dialect != "sqlite"
         self.binding = Binding(self.owner, self.writer, self.desks, self.outbound, reactor, shared=self._shared)
-        self.call_back_lease = (
-            CallBackLease(self.owner, self.writer, self.call_backs, reactor, shared=self._shared)
-            if self.call_backs is not None
-            else None
-        )
+        self.call_back_lease = None
+        if self.call_backs is not None:
+            self.call_back_lease = CallBackLease(self.owner, self.writer, self.call_backs, reactor, shared=self._shared)
         self.recordings = self._make_recordings()
         self._connect()
         self.web = self._make_web(handset)
@@ -196,9 +194,8 @@ class App:
     def _make_planning(self) -> Planning | None:
         if self.dialling is None:
             return None
-        return Planning(
-            self.settings, self.ledger, self.reader, self.dialling.inlet.put, self._reactor, self.dialling.relay
-        )
+        put, relay = self.dialling.inlet.put, self.dialling.relay
+        return Planning(self.settings, self.ledger, self.reader, put, self._reactor, relay)
 
     def _make_recordings(self) -> Recordings | None:
         if not {"ivr", "testcalls"} & set(self.roles):
@@ -250,8 +247,8 @@ class App:
         checks += [(f"smsc {desk.smsc.name}", lambda desk=desk: desk.trouble) for desk in self.desks]  # type: ignore[misc]
         if self.telephony is not None:
             checks.append(("asterisk", lambda: self.telephony.trouble if self.telephony is not None else ""))
-        if self.dialling is not None:
-            checks.append(("test calls", lambda: self.dialling.trouble if self.dialling is not None else ""))
+        if (dialling := self.dialling) is not None and (planning := self.planning) is not None:
+            checks.append(("test calls", lambda: dialling.trouble or planning.trouble))
         return Web(
             queries=WebQueries(self.reader, self.telephony.phones, self.telephony.calls)
             if self.telephony is not None

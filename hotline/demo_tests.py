@@ -18,7 +18,7 @@ from hotline.domain.commands import Command
 from hotline.domain.rates.endings import Ending
 from hotline.domain.slots import attempt_id, slots
 from hotline.domain.step import Desk
-from hotline.domain.testcall_commands import Heard, NoteDialled, NoteTestCall, OpenSlot, WeighTestCall
+from hotline.domain.testcall_commands import Heard, NoteAlarmSent, NoteDialled, NoteTestCall, OpenSlot, WeighTestCall
 from hotline.domain.testcall_events import TestCallPlanned
 from hotline.domain.testcalls import LATE
 from hotline.ledger import Ledger
@@ -157,6 +157,7 @@ class _Past:
     def __init__(self, url: str, desk: Desk, at: datetime) -> None:
         self.at, self.calls, self._desk = at, 0, desk
         self._rows: list[Row] = []
+        self._alarms: list[tuple[int, str, Any]] = []
         self.ledger = Ledger(
             lambda: open_store(url),
             desk,
@@ -166,6 +167,7 @@ class _Past:
             owner={"sms": "", "billing": "", "call": "", "test": "", "alarm": ""},
         )
         self.ledger.on_tests = self._rows.extend
+        self.ledger.on_alarms = self._alarms.extend
         self.ledger.start()
 
     def do(self, command: Command) -> Outcome:
@@ -185,3 +187,6 @@ class _Past:
             for command in steps(row, hour, self.at):
                 self.do(command)
             self.calls += 1
+        while self._alarms:
+            number, stream, _ = self._alarms.pop(0)
+            self.do(NoteAlarmSent(stream=stream, row=number))

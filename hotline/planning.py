@@ -87,6 +87,12 @@ class Planning:
         relays = [relay for relay in (self.dialler, self._texts) if relay is not None]
         return sum(relay.pending() for relay in relays)
 
+    @property
+    def trouble(self) -> str:
+        """Why calls of plans can't be placed, or ""."""
+        calls = any(plan.kind == "call" for plan in self._settings.test_plan)
+        return "test calls need [ami]" if calls and self.dialler is None else ""
+
     def streams_changed(self, streams: set[str]) -> None:
         """A commit touched these streams; call it after each."""
         if self._texts is not None:
