@@ -32,5 +32,6 @@ def configure(level: str, form: str) -> None:
     plain = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
     stream.setFormatter(JsonLines() if form == "json" else plain)
     logging.basicConfig(level=level.upper(), handlers=[stream], force=True)
-    logging.getLogger("alembic").setLevel(logging.WARNING)
+    for loud in ("alembic", "apscheduler"):
+        logging.getLogger(loud).setLevel(logging.WARNING)
     globalLogBeginner.beginLoggingTo(cast(Any, [STDLibLogObserver()]), redirectStandardIO=False, discardBuffer=True)

@@ -60,7 +60,7 @@ class Attempt:
         turn: which of the three texts is out; text: id of its row; taken: the SMSC has it; taken_at: since when it had the first.
         came_at: when the first text came back to us; answered_at: when the SMSC had taken its answer.
         seen: what EXPECTED names of this turn has happened; answers: texts queued since, not yet taken.
-        timer: gives the turn up.
+        timer: gives the turn up; over: how it ended is known.
     """
 
     row: int
@@ -82,6 +82,7 @@ class Attempt:
     timer: Any = None
     reading: bool = False
     again: bool = False
+    over: bool = False
 
 
 class TextTests:
@@ -199,7 +200,7 @@ class TextTests:
     def _sent(self, entries: Sequence[Entry], attempt: Attempt, text: int) -> None:
         """What became of the test phone's text on its way to the SMSC."""
         for entry in entries:
-            if attempt.row not in self._live or attempt.text != text or entry.body.get("mt") != text:
+            if attempt.over or attempt.text != text or entry.body.get("mt") != text:
                 continue
             if entry.kind == "MtAccepted" and entry.body.get("done"):
                 attempt.taken = True
@@ -225,9 +226,9 @@ class TextTests:
         attempt.reading = False
         for entry in entries:
             attempt.after = entry.id
-            if attempt.row in self._live:
+            if not attempt.over:
                 self._happened(attempt, entry)
-        if attempt.again and attempt.row in self._live:
+        if attempt.again and not attempt.over:
             self._look(attempt)
 
     def _happened(self, attempt: Attempt, entry: Entry) -> None:
@@ -267,8 +268,9 @@ class TextTests:
     # -- ending
 
     def _end(self, attempt: Attempt, ending: Ending, *, why: str = "") -> None:
-        if attempt.row not in self._live or self._stopping:
+        if attempt.over or self._stopping:
             return
+        attempt.over = True
         _cancel(attempt)
         event = attempt.event
         answered = ending in (Ending.ANSWERED_OK, Ending.ANSWERED_WRONG_PROMPT, Ending.ANSWERED_SILENT)

@@ -62,6 +62,12 @@ class BadPdu(msgspec.Struct, forbid_unknown_fields=True):
     system_id: str | None = None
 
 
+class Services(msgspec.Struct, forbid_unknown_fields=True):
+    """Numbers of services: a client's texts to them come back like a handset's."""
+
+    numbers: list[str] = []
+
+
 class NotThere(LookupError):
     """Unknown path, method or id."""
 
@@ -81,6 +87,7 @@ class Control(Resource):
             ("GET", "/faults"): lambda _: msgspec.to_builtins(smsc.faults),
             ("POST", "/faults"): self._set_faults,
             ("DELETE", "/faults"): self._clear_faults,
+            ("POST", "/services"): self._services,
             ("POST", "/cut"): lambda request: {"links": smsc.cut(body(request, Whose).system_id)},
             ("POST", "/unbind"): lambda request: {"links": smsc.unbind(body(request, Whose).system_id)},
             ("POST", "/bad-pdu"): self._bad_pdu,
@@ -136,6 +143,10 @@ class Control(Resource):
     def _clear_faults(self, _: Request) -> Any:
         self._smsc.faults.clear()
         return msgspec.to_builtins(self._smsc.faults)
+
+    def _services(self, request: Request) -> Any:
+        self._smsc.reception.services = frozenset(body(request, Services).numbers)
+        return {"numbers": sorted(self._smsc.reception.services)}
 
     def _bad_pdu(self, request: Request) -> Any:
         order = body(request, BadPdu)

@@ -31,7 +31,7 @@ class Reception:
         self.received: list[Mt] = []
         self.refused: list[Mt] = []
         self.subscribers: Container[str] | None = None
-        self.services: Container[str] = frozenset()
+        self.services: frozenset[str] = frozenset()
         self.on_service: Callable[[Mt], None] = lambda _mt: None
         self.default_alphabet = "gsm7"
         self.next_id = 1_000_000_001
