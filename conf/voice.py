@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from conf.values import Endpoint, Secret
+from conf.values import Endpoint, Network, Secret
 
 PACKAGED_PROMPTS = Path("var/prompts")
 """Where `shouwen prompts build` puts the sound files unless told otherwise; relative to the settings file."""
@@ -30,6 +30,7 @@ class Ivr(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         listen: where our FastAGI server waits for Asterisk.
+        allow: addresses and networks from which Asterisk may come; none: this machine, and `[ami] host` where that is an address.
         number: what people ring; texts name it, and the dialplan answers it.
         country: country calling code of callers' numbers that Asterisk gives in national form.
         key_wait_s: seconds of silence after a prompt before it is said again, shorter.
@@ -47,6 +48,7 @@ class Ivr(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     listen: Endpoint = Endpoint("127.0.0.1", 4573)
+    allow: tuple[Network, ...] = ()
     number: Digits = "10198"
     country: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,2}\Z", description='1 to 3 digits in quotes, such as "86"')] = "86"
     key_wait_s: Wait = 5
@@ -84,6 +86,8 @@ class Asterisk(msgspec.Struct, frozen=True, kw_only=True):
         run: folder of its settings, logs and sockets.
         sip: address and UDP port of its SIP; callers from 127.0.0.1 need no password there.
         recordings: folder of recorded calls and complaints.
+        rtp_timeout_s: seconds without any sound from a phone after which its call has ended; 0: never. Ours: 120.
+        rtp_timeout_hold_s: the same while it is on hold. Ours: 900.
         trunk: where call-backs go out: the operator's SIP as "host:port", or a PJSIP endpoint that exists; "": only to
             the accounts of [[phone]], by their numbers.
     """
@@ -92,6 +96,8 @@ class Asterisk(msgspec.Struct, frozen=True, kw_only=True):
     run: Path = Path("var/asterisk-run")
     sip: Endpoint = Endpoint("127.0.0.1", 5060)
     recordings: Path = Path("var/recordings")
+    rtp_timeout_s: Annotated[int, Meta(ge=0, le=86_400)] = 120
+    rtp_timeout_hold_s: Annotated[int, Meta(ge=0, le=86_400)] = 900
     trunk: Trunk = ""
 
 
@@ -103,6 +109,8 @@ class Ami(msgspec.Struct, frozen=True, kw_only=True):
         username, secret: our account in manager.conf.
         action_s: seconds after which an unanswered action has failed.
         ping_s: seconds of silence after which the link is tested.
+        permit: for `shouwen asterisk config`: addresses and networks from which our account may log in; none: this machine where
+            Asterisk runs here, else the address of `[ivr] listen`.
     """
 
     host: Annotated[str, Meta(pattern=r"^[^\s/@]{1,255}\Z", description="a host name or address, without port")] = "127.0.0.1"
@@ -111,6 +119,7 @@ class Ami(msgspec.Struct, frozen=True, kw_only=True):
     secret: Secret
     action_s: Wait = 5
     ping_s: Wait = 5
+    permit: tuple[Network, ...] = ()
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,6 +130,7 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
         max: callers who may wait at once; one more is offered a message or a call-back. 0: no limit.
         owner_ring_s: seconds that the owner of the caller's case rings before anybody else; 0: he does not. Ours: 15.
         ring_s: seconds that one agent rings.
+        announce_s: seconds after which a caller in the queue is told his place and wait anew; 0: never. Ours: 60.
         wait_max_s: seconds that a caller waits before he is offered a message or a call-back.
         wrap_up_s: seconds that an agent has after a call.
         record: whether calls with agents are recorded, which is announced.
@@ -137,6 +147,7 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
     owner_ring_s: Annotated[int, Meta(ge=0, le=120)] = 15
     ring_s: Annotated[int, Meta(ge=5, le=120)] = 20
     wait_max_s: Annotated[int, Meta(ge=10, le=7200)] = 600
+    announce_s: Annotated[int, Meta(ge=0, le=3600)] = 60
     wrap_up_s: Annotated[int, Meta(ge=0, le=600)] = 5
     record: bool = True
     keep_recordings_days: Annotated[int, Meta(ge=1, le=3650)] = 180

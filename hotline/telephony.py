@@ -43,6 +43,7 @@ from ivr.gathering import gathered
 from ivr.inlet import Inlet
 from ivr.lint import problems_of
 from ivr.originate import CallBacks
+from ivr.peers import Peers, allowed
 from ivr.phones import Phones
 from ivr.prompts.voice import Voice, open_voice
 from ivr.queue_log import Tail
@@ -109,8 +110,10 @@ class Telephony:
         self.house = self._make_house()
         self.call_backs = self._make_call_backs(owner)
         limits = Limits(command_s=settings.ivr.command_s, calls_max=settings.ivr.calls_max)
-        scripts = Scripts(self.house)
-        self.server = AgiServer(scripts.table, reactor, limits, on_count=self._count, kind=scripts.kind)
+        scripts, peers = Scripts(self.house), Peers(allowed(settings))
+        self.server = AgiServer(
+            scripts.table, reactor, limits, on_count=self._count, kind=scripts.kind, allows=peers.admit
+        )
         self.port: Any = None
         self._gauges(registry)
 
@@ -151,12 +154,14 @@ class Telephony:
             recordings=settings.asterisk.recordings.absolute(),
             agent_of=self._endpoint_of,
             waiting=self._waiting,
+            wait_at=self._wait_at,
             agents_here=self._agents_here,
             agents_free=self._agents_free,
             surge=self.surge.says,
             unheard=lambda call: self.calls is None or self.calls.unheard(call),
             agent_at=self._agent_at,
             register=self._register,
+            follows=self._follows,
             dials=settings.ami is not None,
             count=self._count,
         )
@@ -212,6 +217,10 @@ class Telephony:
         wait_s = self.view.wait_s()
         return len(self.view.waiting), math.ceil(wait_s / 60) if wait_s is not None else None
 
+    def _wait_at(self, place: int) -> int | None:
+        wait_s = self.view.wait_s(place=place) if self.view.fresh else None
+        return math.ceil(wait_s / 60) if wait_s is not None else None
+
     def _agents_here(self) -> bool:
         """Whether anybody could answer; while that is not known the queue decides."""
         return not self.view.fresh or any(member.on_duty for member in self.view.members)
@@ -239,6 +248,9 @@ class Telephony:
     def _register(self, call: str, stream: str) -> None:
         if self.calls is not None:
             self.calls.register(call, stream)
+
+    def _follows(self, call: str) -> bool:
+        return self.calls is not None and self.ami is not None and self.ami.up and self.calls.follows(call)
 
     def _count(self, what: str) -> None:
         if what in USUAL:

@@ -133,6 +133,11 @@ class Calls:
             self._end(call, early[1], early[0])
             self.flush()
 
+    def follows(self, call_id: str) -> bool:
+        """Whether the end of this call is still to be told."""
+        call = self._calls.get(call_id)
+        return call is not None and not call.over
+
     def unheard(self, call_id: str) -> bool:
         """Whether events of a call were not seen, because the link is down, or was, or we were, during the call."""
         call = self._calls.get(call_id)

@@ -9,7 +9,7 @@ few commits and yet can be watched.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -59,6 +59,7 @@ class Line(Protocol):
     """What a flow needs of a call, see `ivr.call.Call`."""
 
     id: str
+    script: str
     env: dict[str, str]
 
     def answer(self) -> None: ...
@@ -69,6 +70,7 @@ class Line(Protocol):
         self, path: str, format: str, escape_digits: str, timeout_ms: int, silence_s: int, beep: bool
     ) -> Recorded: ...
     def set_variable(self, name: str, value: object) -> None: ...
+    def get_variable(self, name: str) -> str | None: ...
     def wait(self, awaitable: Any, within_s: float = 0) -> Any: ...
 
 
@@ -88,12 +90,14 @@ class House:
         recordings: folder of recordings, as Asterisk sees it.
         agent_of: the endpoint of an agent who is logged in and not paused, or "".
         waiting: callers in the queue, and how long one of them waits in minutes; None when it is not known.
+        wait_at: how long a caller at a place in the queue, from 1, waits in minutes; None when it is not known.
         agents_here: whether any agent is logged in.
         agents_free: whether a call would ring an agent at once.
         surge: while ops have declared one, what callers are told first in a language, perhaps ""; None at other times.
         unheard: whether AMI's events of a call were not seen, or not all, so that the dialplan's word counts.
         agent_at: name of the agent at an interface.
         register: told whose call is whose, by call and stream, so that AMI's events find their caller.
+        follows: whether AMI will tell when this call ends.
         count: told of what went wrong: prompt_missing, prompt_late, prompt_failed, flow_failed, not_stored; unsaid: a menu was
             left without a word where the linter knows of no such way.
         dials: whether somebody dials call-backs: without AMI nobody does.
@@ -111,12 +115,14 @@ class House:
     recordings: Path
     agent_of: Callable[[str], str] = lambda _name: ""
     waiting: Callable[[], tuple[int, int | None]] = lambda: (0, None)
+    wait_at: Callable[[int], int | None] = lambda _place: None
     unheard: Callable[[str], bool] = lambda _call: False
     agent_at: Callable[[str], str] = lambda interface: interface
     agents_here: Callable[[], bool] = lambda: True
     agents_free: Callable[[], bool] = lambda: True
     surge: Callable[[str], str | None] = lambda _lang: None
     register: Callable[[str, str], None] = lambda _call, _stream: None
+    follows: Callable[[str], bool] = lambda _call: False
     count: Callable[[str], None] = lambda _what: None
     on_said: Callable[[str, str, str], None] = lambda _call, _name, _text: None
     dials: bool = True
@@ -142,6 +148,7 @@ class Talk:
         prefix: what the ids of this dialogue's commands begin with.
         caller: what is known of him; None while the ledger has not told.
         lang: "zh" or "en".
+        told_lang: what Asterisk itself speaks on this channel.
         heard: a key that cut a prompt short and has not been taken yet.
         unread: services still to be read in "my services"; None before it begins.
         entered_queue: when the caller began to wait for an agent, if he did.
@@ -156,6 +163,7 @@ class Talk:
     shown: bool = True
     prefix: str = ""
     lang: str = ""
+    told_lang: str = ""
     caller: Caller | None = None
     heard: str = ""
     steps: list[CallStep] = field(default_factory=list)
@@ -293,7 +301,14 @@ class Talk:
         """Go on in the other language."""
         self.lang = OTHER[self.lang]
         self.step("language", self.lang)
+        self.tell_language()
         self.say("language_changed")
+
+    def tell_language(self) -> None:
+        """Have Asterisk speak the caller's language where it speaks by itself: in the queue, and when we are away."""
+        if self.told_lang != self.lang:
+            self.told_lang = self.lang
+            self.call.set_variable("CHANNEL(language)", self.lang)
 
     def digits(self, name: str, most: int, /, **values: Any) -> str:
         """Ask for digits; # ends them, as do `most` of them or silence. Returns what was keyed, "" for nothing.
@@ -405,8 +420,3 @@ def converse(talk: Talk, flows: Mapping[str, Flow], start: str) -> str:
             talk.say("trouble")
             name = AGENT
     return name
-
-
-def prompts_of(menus: Sequence[Menu]) -> set[str]:
-    """The names of all prompts that these menus say."""
-    return {name for menu in menus for name in (menu.prompt, menu.again, *menu.says) if name}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from ivr.menu import AGENT, ENDS, HOUSE_KEYS, HOUSE_SAYS, KEYS, Flow, Menu
+from ivr.menu import AGENT, ENDS, HOUSE_KEYS, HOUSE_SAYS, KEYS, QUEUE, Flow, Menu
 from ivr.spoken_keys import offered
 
 VISITS_MAX = 50
@@ -55,7 +55,7 @@ def _of(menu: Menu, menus: Mapping[str, Menu]) -> list[str]:
         found.append(f"{where}: visits = {menu.visits} is no limit; allowed: 1 to {VISITS_MAX}")
     if not menu.keys and not menu.leads:
         found.append(f"{where}: nothing follows it")
-    if menu.name != AGENT and AGENT not in menu.targets():
+    if menu.name != AGENT and not {AGENT, QUEUE} & menu.targets():
         found.append(f"{where}: 0 does not reach an agent")
     return found
 

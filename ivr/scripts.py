@@ -20,7 +20,7 @@ from hotline.domain.testplan import TestPlan
 from ivr.call import Call
 from ivr.dialogue import HIDDEN, House, NotStored, Talk, converse
 from ivr.errors import CallEnded
-from ivr.flows import AFTER, CALLED_BACK, HOTLINE, START, WAITING, test_call
+from ivr.flows import AFTER, CALLED_BACK, HOTLINE, PLACE, START, WAITING, test_call
 from ivr.menu import HANG_UP, Flow
 from ivr.server import STARTED
 
@@ -30,6 +30,10 @@ NUMBER_SHOWN = frozenset(range(32))
 """agi_callingpres below 32 allows the number to be shown (presentation allowed, Q.931 §4.5.10)."""
 FULL = frozenset({"FULL", "JOINEMPTY", "JOINUNAVAIL", "NOQUEUE"})
 """What the dialplan calls a queue that did not take the caller."""
+ANNOUNCE = "ANNOUNCE"
+"""What the dialplan says when a caller in the queue is to be told his place."""
+ENTERED = "entered"
+"""The stage of a call whose dialogue has not begun."""
 ENDED_BY = {"": "desk", "survey": "agent"}
 """Who ended a call, by the stage at which it ended; at all others, the caller."""
 
@@ -56,8 +60,12 @@ class Scripts:
         self._go(self._talk(call), HOTLINE, START, greet=True)
 
     def waiting(self, call: Call) -> None:
-        """A caller in the queue wants something else, or has waited too long: offer a message or a call-back."""
-        talk, word = self._talk(call), next(iter(call.args), "")
+        """A caller in the queue wants something else, or has waited too long, or is to be told his place anew."""
+        word = next(iter(call.args), "")
+        if word == ANNOUNCE:
+            self._go(self._talk(call), PLACE, "place")
+            return
+        talk = self._talk(call)
         talk.heard = word if word in ("1", "2") else ""
         self._go(talk, WAITING, "closed" if word in FULL else "waiting")
 
@@ -78,9 +86,13 @@ class Scripts:
         self._go(self._talk(call), CALLED_BACK, "call_back")
 
     def after(self, call: Call) -> None:
-        """The call is over: note it, unless AMI has told already."""
-        stage, dialled, _queued, interface, seconds, _cause = [*call.args, *[""] * 6][:6]
+        """The call is over: note it, unless AMI has told already. The dialplan tells on a channel of its own whose end it was."""
+        stage, dialled, _queued, interface, seconds, _cause, ended = [*call.args, *[""] * 7][:7]
+        call.id = ended or call.id
         unheard, talk = self._house.unheard(call.id), self._talk(call)
+        self._recall(talk)
+        if stage == ENTERED:  # gone before our server had heard of him
+            self._meet(talk)
         if unheard and (stage in ("queue", "survey") or (stage == "owner" and dialled == "ANSWER")):
             self._spoke(call, talk, interface if stage != "owner" else "", seconds)
         self._end(talk, ENDED_BY.get(stage, "caller"))
@@ -93,6 +105,8 @@ class Scripts:
 
     def kind(self, call: Call) -> str:
         """As what a call is counted: a test call as "test", once, each script of all others as "started"."""
+        if call.script == "check":  # by which the dialplan sees each second that we are there
+            return ""
         if self._plan(call) is None:
             return STARTED
         return "test" if call.script == "hotline" else ""
@@ -122,18 +136,23 @@ class Scripts:
     # -- parts
 
     def _talk(self, call: Call) -> Talk:
-        """The dialogue; what a script before has found out is in the channel's variables."""
-        call.set_variable("TIMEOUT(absolute)", 0)  # by which the dialplan takes a call from a server that says nothing
+        """The dialogue; whose it is, as far as can be told without asking Asterisk."""
         own = self._stream(call)
         prefix = f"{call.id}:{call.script}:{self._house.now().timestamp():.6f}"
         talk = Talk(call, self._house, own, shown=not own.startswith(HIDDEN), prefix=prefix)
+        talk.told_lang = call.env.get("agi_language", "")
+        return talk
+
+    def _recall(self, talk: Talk) -> None:
+        """What a script before has found out is in the channel's variables."""
+        call = talk.call
+        call.set_variable("TIMEOUT(absolute)", 0)  # by which the dialplan takes a call from a server that says nothing
         if call.script != "hotline":
-            talk.stream = call.get_variable("SHOUWEN_STREAM") or own
+            talk.stream = call.get_variable("SHOUWEN_STREAM") or talk.stream
             talk.lang = call.get_variable("SHOUWEN_LANG") or ""
             since = call.get_variable("SHOUWEN_SINCE")
             talk.entered_queue = datetime.fromisoformat(since) if since else None
         self._house.register(call.id, talk.stream)
-        return talk
 
     def _spoke(self, call: Call, talk: Talk, interface: str, seconds: str) -> None:
         """Note with whom the caller has spoken, of which AMI's events have not told; "": with the owner of his case."""
@@ -157,15 +176,29 @@ class Scripts:
         talk.call.after_hangup(talk.flush)
         self._house.talks[talk.call.id] = talk
         try:
+            self._recall(talk)
             self._meet(talk)
             if greet:
                 self._greet(talk)
             self._leave(talk, converse(talk, flows, start))
         except CallEnded:
-            self._end(talk, "caller")
+            self._gone(talk)
             raise
         finally:
             self._house.talks.pop(talk.call.id, None)
+
+    def _gone(self, talk: Talk) -> None:
+        """The connection is gone, and nearly always the caller; where AMI tells of this call, it tells when it has ended.
+
+        The dialplan takes callers away from a server that is silent, and then the call goes on.
+        """
+        if talk.call.script == "hotline" and talk.caller is None:
+            self._meet(talk)  # he went before it was noted that he came
+            self._house.register(talk.call.id, talk.stream)
+        if self._house.follows(talk.call.id):
+            talk.flush()
+        else:
+            self._end(talk, "caller")
 
     def _meet(self, talk: Talk) -> None:
         try:
@@ -173,6 +206,7 @@ class Scripts:
         except NotStored:
             log.warning("a call begins while nothing can be stored; the caller can reach an agent")
         talk.lang = talk.lang or "zh"
+        talk.tell_language()
 
     def _greet(self, talk: Talk) -> None:
         house = self._house
@@ -187,8 +221,6 @@ class Scripts:
         told = {"SHOUWEN_STREAM": talk.stream, "SHOUWEN_LANG": talk.lang}
         if talk.entered_queue is not None:
             told["SHOUWEN_SINCE"] = talk.entered_queue.isoformat()
-        if talk.lang != talk.call.env.get("agi_language"):
-            told["CHANNEL(language)"] = talk.lang  # what Asterisk itself plays, in the queue and when we are away
         told["SHOUWEN_NEXT"] = "hangup" if end == HANG_UP else talk.goes_to
         for name, value in told.items():
             talk.call.set_variable(name, value)

@@ -86,6 +86,17 @@ def bye(call: Call, what: str) -> dict[str, Any]:
     return {"ended": False}
 
 
+DEAD = """[shouwen](+)
+exten => 777,1,Goto(agi-dead,s,1)
+[agi-dead]
+exten => s,1,Answer()
+ same => n,Set(AGIEXITONHANGUP=yes)
+ same => n,AGI(agi://{agi}/hotline)
+exten => h,1,AGI(agi://{agi}/dead)
+"""
+"""A dialplan that asks for a script on the channel of a caller who is gone, which the hotline's own never does."""
+
+
 def dead(call: Call) -> dict[str, Any]:
     """What works on a channel whose caller is gone."""
     call.set_variable("LATER", "1")
@@ -136,7 +147,7 @@ def main(port: int, out: str, what: str, folder: str) -> None:
         note(after=dead(call))
 
     server = AgiServer(
-        {"hotline": hotline, "after": after}, clock, Limits(), on_failed=lambda _call, error: note(failed=repr(error))
+        {"hotline": hotline, "dead": after}, clock, Limits(), on_failed=lambda _call, error: note(failed=repr(error))
     )
     clock.listenTCP(port, server, interface="127.0.0.1")
     print("up", flush=True)
@@ -176,14 +187,17 @@ class Served:
 
 @pytest.fixture(scope="module")
 def pbx(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asterisk]:
-    with Asterisk(tmp_path_factory.mktemp("agi")) as made:
+    made = Asterisk(tmp_path_factory.mktemp("agi"), start=False)
+    (made.folder / "run/etc/custom_extensions.conf").write_text(DEAD.format(agi=made.agi))
+    with made:
+        made.start()
         yield made
 
 
 def test_tour(pbx: Asterisk) -> None:
     with (
         Served(pbx, "tour") as server,
-        Caller(pbx, keys=[(3500, "5"), (700, "*"), (1200, "0"), (400, "4"), (400, "2")]) as caller,
+        Caller(pbx, number="777", keys=[(3500, "5"), (700, "*"), (1200, "0"), (400, "4"), (400, "2")]) as caller,
     ):
         notes = server.ended()
         assert caller.wait(20).ok
@@ -217,7 +231,7 @@ def test_tour(pbx: Asterisk) -> None:
 
 @pytest.mark.parametrize("what", BYE)
 def test_hang_up_during(pbx: Asterisk, what: str) -> None:
-    with Served(pbx, what) as server, Caller(pbx, hang_up_ms=1200) as caller:
+    with Served(pbx, what) as server, Caller(pbx, number="777", hang_up_ms=1200) as caller:
         assert caller.wait(20).ok
         notes = server.ended()
     assert notes["seen"] == {"ended": True, "hung_up": True}
@@ -229,7 +243,7 @@ def test_hang_up_during(pbx: Asterisk, what: str) -> None:
 def test_hang_up_during_a_recording(pbx: Asterisk) -> None:
     sound = pbx.folder / "sound.al"
     sound.write_bytes(bytes(range(256)) * 100)
-    with Served(pbx, "record") as server, Caller(pbx, hang_up_ms=2500, sound=sound) as caller:
+    with Served(pbx, "record") as server, Caller(pbx, number="777", hang_up_ms=2500, sound=sound) as caller:
         assert caller.wait(20).ok
         notes = server.ended()
     assert notes["seen"]["ended"] == "hangup"

@@ -61,7 +61,7 @@ def dialplan(pbx: Asterisk) -> Iterator[Callable[[str, str], object]]:
 def test_all_is_well(pbx: Asterisk, settings: Settings) -> None:
     assert re.fullmatch(r"Asterisk 22\S* lets shouwen in with all rights, and has the queue hotline", says(settings, try_rights))
     assert says(settings, try_dialplan) == f"version 2, answers {NUMBER}"
-    assert says(settings, try_agi) == f"Asterisk reaches agi://{pbx.agi}"
+    assert says(settings, try_agi) == f"Asterisk reaches agi://{pbx.agi}; AGI is taken from 127.0.0.0/8, ::1/128"
     pbx.await_idle()
 
 
