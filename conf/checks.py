@@ -142,5 +142,3 @@ def _plan(path: str, plan: TestPlan, settings: Settings) -> Iterator[str]:
     most = max(plan.calls_per_hour, plan.busy_calls_per_hour) if BAD not in (plan.calls_per_hour, plan.busy_calls_per_hour) else 0
     if plan.adaptive is True and plan.least_per_hour is not BAD and 0 < most < plan.least_per_hour:
         yield f"{path}.least_per_hour = {plan.least_per_hour}: is above calls_per_hour"
-    if plan.kind == "call" and settings.ami is None:
-        yield f"{path}: test calls are dialled by Asterisk, but there is no [ami]"

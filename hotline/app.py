@@ -192,10 +192,8 @@ class App:
         return Dialling(self.settings, self.ledger, self.reader, self.owner, self._reactor, self.registry, ami=shared)
 
     def _make_planning(self) -> Planning | None:
-        if self.dialling is None:
-            return None
-        put, relay = self.dialling.inlet.put, self.dialling.relay
-        return Planning(self.settings, self.ledger, self.reader, put, self._reactor, relay)
+        dialling = self.dialling
+        return Planning(self.settings, self.ledger, self.reader, dialling, self._reactor) if dialling is not None else None
 
     def _make_recordings(self) -> Recordings | None:
         if not {"ivr", "testcalls"} & set(self.roles):
@@ -247,8 +245,8 @@ class App:
         checks += [(f"smsc {desk.smsc.name}", lambda desk=desk: desk.trouble) for desk in self.desks]  # type: ignore[misc]
         if self.telephony is not None:
             checks.append(("asterisk", lambda: self.telephony.trouble if self.telephony is not None else ""))
-        if (dialling := self.dialling) is not None and (planning := self.planning) is not None:
-            checks.append(("test calls", lambda: dialling.trouble or planning.trouble))
+        if (planning := self.planning) is not None:
+            checks.append(("test calls", lambda: planning.trouble))
         return Web(
             queries=WebQueries(self.reader, self.telephony.phones, self.telephony.calls)
             if self.telephony is not None

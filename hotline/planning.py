@@ -5,7 +5,7 @@ A part of the composition root, apart from app.py for its size; nothing but app.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -13,9 +13,8 @@ from twisted.internet.defer import Deferred
 
 from conf.load import read_words
 from conf.settings import Settings
-from hotline.batch import Outcome
 from hotline.desk import calendar_of
-from hotline.domain.commands import Command
+from hotline.dialling import Dialling
 from hotline.domain.msisdn import msisdn
 from hotline.domain.testcall_events import TestCallPlanned
 from hotline.feeding import Relay
@@ -32,7 +31,6 @@ from sms.words import load_words
 
 Row = tuple[int, str, TestCallPlanned]
 """Id of the outbox's row, stream, event."""
-Put = Callable[[Command, Callable[[Outcome], None]], None]
 
 
 class Planning:
@@ -43,19 +41,15 @@ class Planning:
         dialler: the relay of test calls; None where nobody can dial.
     """
 
-    def __init__(
-        self, settings: Settings, ledger: Ledger, reader: Reader, put: Put, reactor: Any, dialler: Relay | None
-    ) -> None:
-        """Make all parts; nothing begins yet.
-
-        Args:
-            put: where slots are opened: nobody waits for one, so they may wait for others.
-        """
-        self._settings, self._reader, self.dialler = settings, reader, dialler
+    def __init__(self, settings: Settings, ledger: Ledger, reader: Reader, dialling: Dialling, reactor: Any) -> None:
+        """Make all parts; nothing begins yet. Slots go by the dialling's inlet: nobody waits for one, so they wait for others."""
+        self._settings, self._reader, self._dialling = settings, reader, dialling
+        self.dialler: Relay | None = dialling.relay
         plans = {plan.name: plan for plan in settings.test_plan}
         testing = settings.testing
         self.alarms = Alarms(testing.hook, testing.alarm_to, ledger.insist, poster(reactor), reactor)
-        self._planner = Planner(plans, calendar_of(settings), put, lambda: reader.run(last_slots, [*plans]), _now, reactor)
+        put, last = dialling.inlet.put, lambda: reader.run(last_slots, [*plans])
+        self._planner = Planner(plans, calendar_of(settings), put, last, _now, reactor)
         self._texts = self._make_texts(ledger, reactor) if any(plan.kind == "sms" for plan in plans.values()) else None
 
     def _make_texts(self, ledger: Ledger, reactor: Any) -> TextTests:
@@ -91,7 +85,7 @@ class Planning:
     def trouble(self) -> str:
         """Why calls of plans can't be placed, or ""."""
         calls = any(plan.kind == "call" for plan in self._settings.test_plan)
-        return "test calls need [ami]" if calls and self.dialler is None else ""
+        return "test calls need [ami]" if calls and self.dialler is None else self._dialling.trouble
 
     def streams_changed(self, streams: set[str]) -> None:
         """A commit touched these streams; call it after each."""

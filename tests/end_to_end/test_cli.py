@@ -164,7 +164,7 @@ def test_bad_words_are_told(tmp_path: Path) -> None:
 
 def test_unknown_role(tmp_path: Path) -> None:
     assert refused("serve", "--role", "sms,fax", "--config", tmp_path / "x") == (
-        "--role: fax is no role; there are sms, ivr, billing, web\n"
+        "--role: fax is no role; there are sms, ivr, billing, web, testcalls\n"
     )
 
 
