@@ -63,10 +63,12 @@ class TemplateSet:
 
     def __init__(self, templates: Mapping[str, Template]) -> None:
         self.by_name = dict(templates)
-        sparse = [(name, each.signs[::2]) for name, each in self.by_name.items()]  # pieces overlap by half
-        self.sketch = np.concatenate([rows for _, rows in sparse]) if sparse else np.zeros((0, PIECE * (BANDS - 1)), np.float32)
-        starts = np.cumsum([0, *(len(rows) for _, rows in sparse)]).tolist()
-        self.rows = {name: slice(*span) for (name, _), span in zip(sparse, pairwise(starts), strict=True)}
+        each = list(self.by_name.values())
+        # Pieces overlap by half, so every other one is enough to see what is worth a look.
+        self.sketch = np.concatenate([one.signs[::2] for one in each] or [np.zeros((0, PIECE * (BANDS - 1)), np.float32)])
+        self.sketch_at = np.concatenate([one.at[::2] for one in each] or [np.zeros(0, np.int64)])
+        starts = np.cumsum([0, *(len(one.at[::2]) for one in each)]).tolist()
+        self.rows = {name: slice(*span) for name, span in zip(self.by_name, pairwise(starts), strict=True)}
 
 
 def template(samples: Samples) -> Template:

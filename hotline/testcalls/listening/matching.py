@@ -10,6 +10,8 @@ Two figures tell whether it is the prompt. `score` is the mean over the pieces t
 same voice have 0.3, the same words by another voice 0.3 to 0.75, and greetings that share most of their words up to 0.9. So
 `worst` counts as well, the least of the pieces that have weight: where one word is another, it is below 0.45, while lost packets
 and noise at 20 dB leave 0.6, and 0.4 where time is missing from the recording. `SURE` holds against their sum.
+
+Prompts compete by their evidence: how many pieces of one they explain, and how well.
 """
 
 from __future__ import annotations
@@ -21,8 +23,8 @@ from numpy.typing import NDArray
 
 from hotline.testcalls.listening.fingerprint import BANDS, HOP_MS, PIECE, PIECES_MIN, STEP, Floats, Ints, Template, TemplateSet
 
-SURE = 1.22
-"""From this on of `score` and `worst` together it is the prompt."""
+SURE, SURE_MISSING = 1.25, 1.22
+"""From this on of `score` and `worst` together it is the prompt; the second where time is missing from the recording."""
 WORST_MIN = 0.33
 """No piece that has weight agrees less."""
 CUT_MS = 1100.0
@@ -37,8 +39,16 @@ _EDGE = 4
 """Frames, half a window: so near to its ends a recording is half of what is not there."""
 _WEIGHTY = 0.5
 """Pieces of less than this part of the usual weight are mostly pause and say nothing alone."""
-_SKETCH, _SKETCHED = 0.6, 0.3
-"""A template is looked for in earnest when this part of its pieces agrees so much at some place, in whatever order."""
+_SKETCH, _SKETCHED = 0.5, 0.3
+"""A template is looked for in earnest when this part of its pieces, and two at least, agrees so much at about one place."""
+_ABOUT = 20
+"""Frames by which such places may differ: what 5 s lose with every twentieth packet."""
+_OUTLIERS_EACH = 24
+"""Of so many pieces one may agree as little as it likes: a long prompt has more chances of bad luck."""
+_GOOD = 0.7
+"""Pieces that agree so well tell whether time is missing between them."""
+_MISSING = -2
+"""Frames of drift from which on time is missing."""
 _BLOCK = 2048
 """Frames that are laid out at once: 3 MB."""
 
@@ -50,12 +60,14 @@ class Match:
     Attributes:
         score: mean agreement of the pieces heard, -1 to 1.
         worst: agreement of the one that agrees least.
-        evidence: weight that agreed less weight that did not; more for longer prompts.
+        evidence: pieces that were heard, each by how well it agrees.
         heard: part of the template's weight that the recording covers, 0 to 1.
         pieces: how many were heard.
         whole: whether all were.
         file_ms: when the prompt's file began to play, from the recording's start; negative if before.
         begin_ms, end_ms: of what was heard of it.
+        enough: whether so much was heard that it can be told.
+        missing: whether time is missing from the recording in between.
     """
 
     score: float
@@ -68,11 +80,12 @@ class Match:
     begin_ms: float
     end_ms: float
     enough: bool
+    missing: bool
 
     @property
     def sure(self) -> bool:
         """Whether it is the prompt, if no other one fits as well."""
-        return self.enough and self.worst >= WORST_MIN and self.score + self.worst >= SURE
+        return self.enough and self.worst >= WORST_MIN and self.score + self.worst >= (SURE_MISSING if self.missing else SURE)
 
 
 def places(heard: Floats) -> Floats:
@@ -86,8 +99,18 @@ def places(heard: Floats) -> Floats:
 def likely(laid: Floats, known: TemplateSet) -> list[str]:
     """Names of the templates that are worth a look, by a coarse comparison with all of them."""
     coarse = laid[::2]
-    best = np.max([_product(coarse[at : at + _BLOCK], known.sketch).max(axis=0) for at in range(0, len(coarse), _BLOCK)], axis=0)
-    return [name for name, rows in known.rows.items() if (best[rows] >= _SKETCH).mean() >= _SKETCHED]
+    agreement = np.concatenate([_product(coarse[at : at + _BLOCK], known.sketch) for at in range(0, len(coarse), _BLOCK)])
+    places_found = agreement.argmax(axis=0)
+    agrees = np.take_along_axis(agreement, places_found[None], axis=0)[0] >= _SKETCH
+    start = 2 * places_found - known.sketch_at
+    return [name for name, rows in known.rows.items() if _worth_a_look(start[rows], agrees[rows])]
+
+
+def _worth_a_look(start: Ints, agrees: NDArray[np.bool_]) -> bool:
+    starts = np.sort(start[agrees])
+    together = np.searchsorted(starts, starts + _ABOUT, side="right") - np.arange(len(starts))
+    # Of a long prompt only the beginning may have been heard.
+    return len(starts) > 0 and int(together.max()) >= max(2, min(4, _SKETCHED * len(start)))
 
 
 def find(laid: Floats, template: Template) -> Match:
@@ -148,17 +171,18 @@ def _match(aligned: Floats, covered: NDArray[np.bool_], path: Ints, template: Te
     rows = np.arange(len(path))
     there = covered[rows, path]
     if not there.any():
-        return Match(0.0, 0.0, 0.0, 0.0, 0, False, 0.0, 0.0, 0.0, False)
+        return Match(0.0, 0.0, 0.0, 0.0, 0, False, 0.0, 0.0, 0.0, enough=False, missing=False)
     found, weight = aligned[rows, path], np.where(there, template.weight, 0)
-    weighty = there & (template.weight > _WEIGHTY * np.median(template.weight))
-    evidence = float((found * weight).sum())
+    usual = np.median(template.weight)
+    weighty = there & (template.weight > _WEIGHTY * usual)
+    good = path[weighty & (found >= _GOOD)]
     first, last = int(there.argmax()), len(there) - 1 - int(there[::-1].argmax())
     begin = (path - _LEAD + template.at) * HOP_MS
     pieces = int(there.sum())
     return Match(
-        score=evidence / float(weight.sum() + 1e-9),
-        worst=float(found[weighty].min()) if weighty.any() else 0.0,
-        evidence=evidence,
+        score=float((found * weight).sum() / (weight.sum() + 1e-9)),
+        worst=_worst(found[weighty]),
+        evidence=float((found * np.minimum(weight / usual, 1)).sum()),
         heard=float(weight.sum() / template.weight.sum()),
         pieces=pieces,
         whole=pieces == len(path),
@@ -166,7 +190,12 @@ def _match(aligned: Floats, covered: NDArray[np.bool_], path: Ints, template: Te
         begin_ms=float(begin[first]),
         end_ms=float(begin[last] + PIECE * HOP_MS),
         enough=pieces >= _pieces_needed(len(path)),
+        missing=len(good) > 1 and int(good[-1] - good[0]) <= _MISSING,
     )
+
+
+def _worst(found: Floats) -> float:
+    return float(np.sort(found)[len(found) // _OUTLIERS_EACH]) if len(found) else 0.0
 
 
 def _pieces_needed(count: int) -> int:

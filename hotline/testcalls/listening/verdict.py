@@ -19,6 +19,8 @@ ACTIVE_MIN_MS = 160
 """Less than this is silence: a click, a cough of the line."""
 TIE = 0.03
 """Two prompts whose evidence differs by less than this part fit equally well."""
+ALIKE = 0.55
+"""A prompt that agrees less than this with what is heard has hardly a word in common with it."""
 
 
 class What(StrEnum):
@@ -111,8 +113,9 @@ def listen(samples: Samples, templates: TemplateSet, expected: Collection[str]) 
 def _decide(found: dict[str, Match], wanted: Collection[str]) -> tuple[What, str]:
     """The greeting if it is there and nothing else explains that place better; else the prompt with the most evidence."""
     sure = {name: match for name, match in found.items() if match.sure}
+    rivals = [match for name, match in found.items() if name not in wanted and match.enough and match.score >= ALIKE]
     for name in sorted((each for each in sure if each in wanted), key=lambda each: -sure[each].evidence):
-        if all(_goes_before(sure[name], rival) for other, rival in sure.items() if other not in wanted):
+        if all(_goes_before(sure[name], rival) for rival in rivals):
             return What.GREETING, name
     others = [name for name, match in sure.items() if name not in wanted and (match.whole or not _tied(match, sure, wanted))]
     best = max(others, key=lambda each: sure[each].evidence, default="")
@@ -122,6 +125,9 @@ def _decide(found: dict[str, Match], wanted: Collection[str]) -> tuple[What, str
 def _goes_before(match: Match, rival: Match) -> bool:
     if match.end_ms <= rival.begin_ms or rival.end_ms <= match.begin_ms:
         return True  # one after the other: both were said
+    if not rival.sure:
+        # An unknown prompt that has most words in common with several known ones is none of them.
+        return match.evidence * (1 - TIE) > rival.evidence
     if match.whole:
         return match.evidence >= rival.evidence * (1 - TIE)
     # What tells the two apart may be what was not heard: then nobody can say which one it was.
