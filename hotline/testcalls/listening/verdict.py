@@ -19,6 +19,8 @@ ACTIVE_MIN_MS = 160
 """Less than this is silence: a click, a cough of the line."""
 TIE = 0.03
 """Two prompts whose evidence differs by less than this part fit equally well."""
+WITHIN = 0.8
+"""A prompt that was heard to its end explains this much of what a longer one does that begins with the same words."""
 ALIKE = 0.55
 """A prompt that agrees less than this with what is heard has hardly a word in common with it."""
 
@@ -47,7 +49,7 @@ class Heard:
         what: see What.
         name: of the prompt that was heard, of the tone ("busy", "congestion", "dial", "sit", "tone", "ring-back"), else "".
         score: how well the prompt agrees, 0 to 1; when none was recognised, the best of those expected.
-        worst: the same of its half second that agrees least.
+        surety: what decides, 0 to 3; see `matching`. From SURE on it is the prompt.
         offset_ms: when the prompt's first word came after the recording's start, negative when before; None without a prompt.
         heard_part: of the prompt, 0 to 1; less than 1 when the recording began late or ended early.
         level_dbfs: RMS of all that is not silence, -120 when all is.
@@ -59,7 +61,7 @@ class Heard:
     what: What
     name: str
     score: float
-    worst: float
+    surety: float
     offset_ms: int | None
     heard_part: float
     level_dbfs: float
@@ -100,7 +102,7 @@ def listen(samples: Samples, templates: TemplateSet, expected: Collection[str]) 
         what,
         name,
         round(match.score, 3) if match else 0.0,
-        round(match.worst, 3) if match else 0.0,
+        round(match.total, 3) if match else 0.0,
         round(match.file_ms + templates.by_name[name].lead_ms) if match and recognised else None,
         round(match.heard, 3) if match and recognised else 0.0,
         round(measured.level_dbfs, 1),
@@ -128,6 +130,8 @@ def _goes_before(match: Match, rival: Match) -> bool:
     if not rival.sure:
         # An unknown prompt that has most words in common with several known ones is none of them.
         return match.evidence * (1 - TIE) > rival.evidence
+    if match.whole and not rival.whole and match.total >= rival.total:
+        return match.evidence >= rival.evidence * WITHIN  # what is more of the rival may be its next pause
     if match.whole:
         return match.evidence >= rival.evidence * (1 - TIE)
     # What tells the two apart may be what was not heard: then nobody can say which one it was.
