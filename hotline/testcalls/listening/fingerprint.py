@@ -118,7 +118,8 @@ def product(left: Floats, right: Floats) -> Floats:
     block = max(2, _ALONE // (inner * max(2, right.shape[1])))
     whole = rows // block * block
     found = np.empty((rows, right.shape[1]), np.float32)
-    found[:whole] = (left[:whole].reshape(-1, block, inner) @ right).reshape(whole, -1)
+    if whole:
+        found[:whole] = (left[:whole].reshape(-1, block, inner) @ right).reshape(whole, -1)
     if whole < rows:
         found[whole:] = left[whole:] @ right
     return found

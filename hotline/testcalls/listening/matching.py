@@ -36,8 +36,8 @@ from hotline.testcalls.listening.fingerprint import (
     product,
 )
 
-SURE, SURE_MISSING = 1.9, 1.76
-"""From this on of the three together it is the prompt; the second where time is missing from the recording."""
+SURE, SURE_OF_PART = 1.87, 2.02
+"""From this on of the three together it is the prompt; the second where a part was not heard, which could tell it from another."""
 CUT_MS = 1100.0
 """What a recording that began late may lack of a prompt's start."""
 HEARD_MS = 2700.0
@@ -59,11 +59,9 @@ _ABOUT = 20
 _OUTLIERS_EACH = 24
 """Of so many pieces one may agree as little as it likes: a long prompt has more chances of bad luck."""
 _GOOD = 0.7
-"""Pieces that agree so well tell whether time is missing between them."""
+"""Pieces that agree so well tell where the prompt is."""
 _EARLY = 5
 """Good pieces, the first second or so, whose places together say when the prompt began."""
-_MISSING = -2
-"""Frames of drift from which on time is missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +79,6 @@ class Match:
         file_ms: when the prompt's file began to play, from the recording's start; negative if before.
         begin_ms, end_ms: of what was heard of it.
         enough: whether so much was heard that it can be told.
-        missing: whether time is missing from the recording in between.
     """
 
     score: float
@@ -95,12 +92,11 @@ class Match:
     begin_ms: float
     end_ms: float
     enough: bool
-    missing: bool
 
     @property
     def sure(self) -> bool:
         """Whether it is the prompt, if no other one fits as well."""
-        return self.enough and self.total >= (SURE_MISSING if self.missing else SURE)
+        return self.enough and self.total >= (SURE if self.whole else SURE_OF_PART)
 
     @property
     def total(self) -> float:
@@ -137,7 +133,7 @@ def find(laid: Floats, template: Template) -> Match:
     """The best place of a template; `laid` comes from `places`."""
     aligned, covered = _aligned(product(laid, template.signs.T).T, template)
     path = _chain(aligned * template.weight[:, None], covered, float(np.median(template.weight)))
-    return _match(aligned, covered, path, template)
+    return _match(_mended(aligned, covered, path, laid, template), covered, path, template)
 
 
 _LEAD = int(CUT_MS / HOP_MS)
@@ -181,12 +177,30 @@ def _chain(evidence: Floats, covered: NDArray[np.bool_], usual: float) -> Ints:
     return path
 
 
-def _match(aligned: Floats, covered: NDArray[np.bool_], path: Ints, template: Template) -> Match:
+def _mended(aligned: Floats, covered: NDArray[np.bool_], path: Ints, laid: Floats, template: Template) -> Floats:
+    """Agreement along the path; a piece within which the path drifts is compared as two halves, each in its best place.
+
+    A lost packet falls into the middle of a piece more often than between two.
+    """
+    rows = np.arange(len(path))
+    found, half = aligned[rows, path].copy(), PIECE // 2 * (BANDS - 1)
+    ends = np.concatenate([path[:1], path, path[-1:]])
+    for row in np.flatnonzero(covered[rows, path] & ((ends[:-2] != path) | (ends[2:] != path))).tolist():
+        signs, base = template.signs[row], int(template.at[row]) - _LEAD
+        parts = 0.0
+        for side, other in ((slice(0, half), ends[row]), (slice(half, None), ends[row + 2])):
+            low, high = sorted((int(path[row]) + base, int(other) + base))
+            parts += float((laid[max(0, low) : high + 1, side] @ signs[side]).max())
+        found[row] = max(found[row], parts)
+    return found
+
+
+def _match(found: Floats, covered: NDArray[np.bool_], path: Ints, template: Template) -> Match:
     rows = np.arange(len(path))
     there = covered[rows, path]
     if not there.any():
-        return Match(0.0, 0.0, 0.0, 0.0, 0.0, 0, False, 0.0, 0.0, 0.0, enough=False, missing=False)
-    found, weight = aligned[rows, path], np.where(there, template.weight, 0)
+        return Match(0.0, 0.0, 0.0, 0.0, 0.0, 0, False, 0.0, 0.0, 0.0, enough=False)
+    weight = np.where(there, template.weight, 0)
     usual = np.median(template.weight)
     weighty = there & (template.weight > _WEIGHTY * usual)
     good = path[weighty & (found >= _GOOD)]
@@ -206,7 +220,6 @@ def _match(aligned: Floats, covered: NDArray[np.bool_], path: Ints, template: Te
         begin_ms=float(begin[first]),
         end_ms=float(begin[last] + PIECE * HOP_MS),
         enough=pieces >= _pieces_needed(len(path)),
-        missing=len(good) > 1 and int(good[-1] - good[0]) <= _MISSING,
     )
 
 

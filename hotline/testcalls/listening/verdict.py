@@ -19,8 +19,12 @@ ACTIVE_MIN_MS = 160
 """Less than this is silence: a click, a cough of the line."""
 TIE = 0.03
 """Two prompts whose evidence differs by less than this part fit equally well."""
+LEAD = 0.1
+"""By so much a prompt must be surer than one that was not recognised."""
 WITHIN = 0.8
-"""A prompt that was heard to its end explains this much of what a longer one does that begins with the same words."""
+"""Two prompts that are about equally long, as far as they were heard, explain this much of what the other one does."""
+MUCH_SURER = 0.25
+"""Of two such prompts the one that is so much surer is what was heard."""
 ALIKE = 0.55
 """A prompt that agrees less than this with what is heard has hardly a word in common with it."""
 
@@ -129,11 +133,13 @@ def _goes_before(match: Match, rival: Match) -> bool:
         return True  # one after the other: both were said
     if not rival.sure:
         # An unknown prompt that has most words in common with several known ones is none of them.
-        return match.evidence * (1 - TIE) > rival.evidence
-    if match.whole and not rival.whole and match.total >= rival.total:
-        return match.evidence >= rival.evidence * WITHIN  # what is more of the rival may be its next pause
+        return match.total >= rival.total + LEAD
+    alike = min(match.evidence, rival.evidence) >= WITHIN * max(match.evidence, rival.evidence)
+    if alike and abs(match.total - rival.total) >= MUCH_SURER:
+        return match.total > rival.total
     if match.whole:
-        return match.evidence >= rival.evidence * (1 - TIE)
+        # What is more of a rival that was cut off may be its next pause.
+        return match.evidence >= rival.evidence * ((1 - TIE) if rival.whole else WITHIN)
     # What tells the two apart may be what was not heard: then nobody can say which one it was.
     return match.evidence * (1 - TIE) > rival.evidence
 
