@@ -37,7 +37,7 @@ from hotline.testcalls.listening.fingerprint import (
 )
 
 SURE, SURE_OF_PART = 1.87, 2.02
-"""From this on of the three together it is the prompt; the second where a part was not heard, which could tell it from another."""
+"""From this on of the three together it is the prompt; the second where a part was not heard, which could tell it apart."""
 CUT_MS = 1100.0
 """What a recording that began late may lack of a prompt's start."""
 HEARD_MS = 2700.0

@@ -10,9 +10,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from enum import StrEnum
 
-from hotline.testcalls.listening.fingerprint import Floats, TemplateSet, signs, spectrum
+from hotline.testcalls.listening.fingerprint import TemplateSet, signs, spectrum
 from hotline.testcalls.listening.matching import Match, find, likely, places
-from hotline.testcalls.listening.sound import Samples, measure
+from hotline.testcalls.listening.sound import Samples, measure, without_repeats
 from hotline.testcalls.listening.tones import RING_BACK, tone_in
 
 ACTIVE_MIN_MS = 160
@@ -91,15 +91,14 @@ def listen(samples: Samples, templates: TemplateSet, expected: Collection[str]) 
     """
     wanted = {name: templates.by_name[name] for name in expected}
     measured = measure(samples)
-    power = spectrum(samples)
     found: dict[str, Match] = {}
     if measured.active_ms >= ACTIVE_MIN_MS:
-        laid = places(signs(power))
+        laid = places(signs(spectrum(without_repeats(samples))))
         names = dict.fromkeys([*wanted, *likely(laid, templates)])
         found = {name: find(laid, templates.by_name[name]) for name in names}
     what, name = _decide(found, wanted)
     if not name:
-        what, name = _without_prompt(samples, power, measured.active_ms)
+        what, name = _without_prompt(samples, measured.active_ms)
     match = found.get(name) or max((found[each] for each in wanted if each in found), key=lambda one: one.score, default=None)
     recognised = name in found
     return Heard(
@@ -141,17 +140,17 @@ def _goes_before(match: Match, rival: Match) -> bool:
         # What is more of a rival that was cut off may be its next pause.
         return match.evidence >= rival.evidence * ((1 - TIE) if rival.whole else WITHIN)
     # What tells the two apart may be what was not heard: then nobody can say which one it was.
-    return match.evidence * (1 - TIE) > rival.evidence
+    return match.evidence * (WITHIN if rival.whole else 1 - TIE) > rival.evidence
 
 
 def _tied(match: Match, sure: dict[str, Match], wanted: Collection[str]) -> bool:
     return any(abs(match.evidence - sure[name].evidence) <= TIE * match.evidence for name in wanted if name in sure)
 
 
-def _without_prompt(samples: Samples, power: Floats, active_ms: int) -> tuple[What, str]:
+def _without_prompt(samples: Samples, active_ms: int) -> tuple[What, str]:
     if active_ms < ACTIVE_MIN_MS:
         return What.SILENCE, ""
-    tone = tone_in(samples, power)
+    tone = tone_in(samples, spectrum(samples))
     if tone:
         return (What.RING_BACK if tone == RING_BACK else What.TONE), tone
     return What.SPEECH, ""
