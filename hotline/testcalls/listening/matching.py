@@ -7,7 +7,7 @@ later by up to DRIFT_MAX frames, as a jitter buffer that fills up makes it. Drif
 nothing. Pieces that lie before the recording's start or behind its end are not heard and count neither way.
 
 Three figures tell whether it is the prompt. `score` is the mean over the pieces that were heard, by weight: other words of the
-same voice have 0.3, the same words by another voice 0.3 to 0.75, and greetings that share most of their words up to 0.9. So two
+same voice have 0.3, the same words by another voice 0.3 to 0.6, and greetings that share most of their words up to 0.9. So two
 more count: `worst`, the least of the pieces that have weight, and `pair`, the least mean of two neighbours. Where one word is
 another, these are below 0.5 and 0.57, while lost packets and noise at 20 dB leave 0.58 and 0.63 in 99 of 100 calls, and 0.36 and
 0.49 where time is missing from the recording. `SURE` holds against the sum of the three: with another word it was 1.88 at most,

@@ -133,12 +133,14 @@ def _goes_before(match: Match, rival: Match) -> bool:
     if not rival.sure:
         # An unknown prompt that has most words in common with several known ones is none of them.
         return match.total >= rival.total + LEAD
+    if match.whole and not rival.whole:
+        # What is more of a rival that was cut off may be its next pause.
+        return match.evidence >= rival.evidence * WITHIN
     alike = min(match.evidence, rival.evidence) >= WITHIN * max(match.evidence, rival.evidence)
     if alike and abs(match.total - rival.total) >= MUCH_SURER:
         return match.total > rival.total
     if match.whole:
-        # What is more of a rival that was cut off may be its next pause.
-        return match.evidence >= rival.evidence * ((1 - TIE) if rival.whole else WITHIN)
+        return match.evidence >= rival.evidence * (1 - TIE)
     # What tells the two apart may be what was not heard: then nobody can say which one it was.
     return match.evidence * (WITHIN if rival.whole else 1 - TIE) > rival.evidence
 
