@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from tests.bench import agi, ami, calls, size, sms
+from tests.bench import agi, ami, calls, listening, size, sms
 
-NAMES = ("sms", "size", "memory", "agi", "ami", "calls")
+NAMES = ("sms", "size", "memory", "agi", "ami", "calls", "listening")
 
 
 def main() -> int:
@@ -22,6 +22,7 @@ def main() -> int:
     parser.add_argument("--long", type=int, default=50_000, help="texts of the memory run (default %(default)s)")
     parser.add_argument("--events", type=int, default=64_000, help="events of Asterisk's manager interface (default %(default)s)")
     parser.add_argument("--call-s", type=float, default=60.0, help="seconds of calls through Asterisk (default %(default)s)")
+    parser.add_argument("--recordings", type=int, default=10, help="recordings of each greeting (default %(default)s)")
     parser.add_argument("--postgresql", action="store_true", help="size on PostgreSQL instead of SQLite")
     options = parser.parse_args()
     sizes = [int(each) for each in options.sizes.split(",")]
@@ -32,6 +33,7 @@ def main() -> int:
         "agi": agi.compared,
         "ami": lambda: ami.compared(options.events),
         "calls": lambda: calls.compared(options.call_s),
+        "listening": lambda: listening.compared(options.recordings),
     }
     for name in options.which:
         sys.stdout.write(json.dumps(_rounded(benches[name]())) + "\n")

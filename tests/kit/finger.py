@@ -1,4 +1,4 @@
-"""Is what a caller heard that prompt? By the program's own listening, for tests that ask for one prompt, or for several in a row."""
+"""Is what a caller heard that prompt? By the program's own listening, for tests that ask for one prompt or several."""
 
 from __future__ import annotations
 
