@@ -5,7 +5,7 @@ A part of the composition root, apart from app.py for its size; nothing but app.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -48,7 +48,11 @@ class Planning:
         plans = {plan.name: plan for plan in settings.test_plan}
         testing = settings.testing
         self.alarms = Alarms(testing.hook, testing.alarm_to, ledger.insist, poster(reactor), reactor)
-        put, last = dialling.inlet.put, lambda: reader.run(last_slots, [*plans])
+        put = dialling.inlet.put
+
+        def last() -> Deferred[Mapping[str, datetime]]:
+            return reader.run(last_slots, [*plans])
+
         self._planner = Planner(plans, calendar_of(settings), put, last, _now, reactor)
         self._texts = self._make_texts(ledger, reactor) if any(plan.kind == "sms" for plan in plans.values()) else None
 

@@ -8,9 +8,9 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from tests.bench import agi, ami, calls, reports, size, sms, test_calls
+from tests.bench import agi, ami, calls, listening, reports, size, sms, test_calls
 
-NAMES = ("sms", "size", "memory", "agi", "ami", "calls", "dial", "reports")
+NAMES = ("sms", "size", "memory", "agi", "ami", "calls", "dial", "listening", "reports")
 
 
 def main() -> int:
@@ -25,6 +25,7 @@ def main() -> int:
     parser.add_argument("--attempts", type=int, default=1200, help="test calls of the dial run (default %(default)s)")
     parser.add_argument("--rows", type=int, default=200_000, help="test calls that are reported on (default %(default)s)")
     parser.add_argument("--days", type=int, default=90, help="days in which they lie (default %(default)s)")
+    parser.add_argument("--recordings", type=int, default=10, help="recordings of each greeting (default %(default)s)")
     parser.add_argument("--postgresql", action="store_true", help="size on PostgreSQL instead of SQLite")
     options = parser.parse_args()
     sizes = [int(each) for each in options.sizes.split(",")]
@@ -37,6 +38,7 @@ def main() -> int:
         "calls": lambda: calls.compared(options.call_s),
         "dial": lambda: test_calls.compared(options.attempts),
         "reports": lambda: reports.compared(options.rows, options.days),
+        "listening": lambda: listening.compared(options.recordings),
     }
     for name in options.which:
         sys.stdout.write(json.dumps(_rounded(benches[name]())) + "\n")

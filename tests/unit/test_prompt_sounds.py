@@ -21,6 +21,7 @@ import pytest
 
 from conf.settings import Settings
 from hotline.domain.texts import LANGS
+from hotline.testcalls.listening.fingerprint import bands, spectrum
 from ivr.prompts import files
 from ivr.prompts.build import CannotBuild, build, problems, sounds
 from ivr.prompts.commands import build_prompts
@@ -88,7 +89,7 @@ def test_a_prompt_is_known_again_on_the_telephone(built_prompts: Settings, lang:
         assert finger.best(heard, prompts, first_s=60).name == name
         assert finger.find(prompts[name], heard).sure
         cut = heard[: int(len(heard) - 4000 - (len(prompts[name]) - 2 * RATE))] if len(prompts[name]) > 2.5 * RATE else heard
-        assert finger.find(prompts[name], cut, first_s=1.5).sure, f"{name} after a key"
+        assert finger.find(prompts[name], cut, first_s=1.9).sure, f"{name} after a key"
     noise = rng.normal(0, 0.05, 8 * RATE)
     assert not any(finger.find(samples, noise).sure for samples in prompts.values())
 
@@ -131,7 +132,9 @@ def test_threads_may_speak_at_once() -> None:
     for thread in threads:
         thread.join()
     for each in words:  # the voice keeps its phase from one word to the next, so samples differ
-        assert finger.find(alone[each].astype(float), made[each].astype(float)).score > 0.8, each
+        one, other = (bands(spectrum(of[each])) for of in (alone, made))
+        assert one.shape == other.shape, each
+        assert np.corrcoef(one.ravel(), other.ravel())[0, 1] > 0.95, each
 
 
 # -- measuring

@@ -56,30 +56,33 @@ def tone_in(samples: Samples, power: Floats) -> str:
     return _by_rhythm(frames)
 
 
-def _peaks(power: Floats) -> tuple[NDArray[np.bool_], NDArray[np.float64], NDArray[np.float64]]:
+def _peaks(power: Floats) -> tuple[NDArray[np.bool_], Floats, Floats]:
     """For each frame: whether it is a tone, the frequency of its peak and of its second one (the same when there is none)."""
-    speech = power[:, : int(3400 / _HZ)].astype(np.float64)
+    speech = power[:, : int(3400 / _HZ)].copy()
     speech[:, : int(200 / _HZ)] = 0
     whole = speech.sum(axis=1) + 1e-12
     first, first_power, rest = _strongest(speech)
     second, second_power, _ = _strongest(rest)
-    pure = (first_power + second_power) / whole >= _PURE
-    return pure, first * _HZ, np.where(second_power > 0.2 * first_power, second, first) * _HZ
+    pure: NDArray[np.bool_] = (first_power + second_power) / whole >= _PURE
+    hz = np.float32(_HZ)
+    return pure, first * hz, np.where(second_power > 0.2 * first_power, second, first) * hz
 
 
-def _strongest(power: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+def _strongest(power: Floats) -> tuple[Floats, Floats, Floats]:
     """The peak's place in bins (its centre of gravity), its power, and what is left without it."""
     width = 2
-    rows, top = np.arange(len(power))[:, None], np.clip(power.argmax(axis=1), width, power.shape[1] - width - 1)
+    rows = np.arange(len(power))[:, None]
+    top = np.clip(power.argmax(axis=1), width, power.shape[1] - width - 1)
     near = top[:, None] + np.arange(-width, width + 1)
     part = power[rows, near]
     total = part.sum(axis=1)
     rest = power.copy()
     rest[rows, near] = 0
-    return (part * near).sum(axis=1) / (total + 1e-12), total, rest
+    centre: Floats = ((part * near).sum(axis=1) / (total + 1e-12)).astype(np.float32)
+    return centre, total, rest
 
 
-def _is_sit(hz: NDArray[np.float64]) -> bool:
+def _is_sit(hz: Floats) -> bool:
     """Three notes that rise, each a good part of the whole."""
     notes = [np.flatnonzero((hz > low) & (hz < high)) for low, high in _SIT_HZ]
     if min(len(each) for each in notes) < 0.15 * len(hz):
