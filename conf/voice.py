@@ -112,6 +112,7 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
         max: callers who may wait at once; one more is offered a message or a call-back. 0: no limit.
         owner_ring_s: seconds that the owner of the caller's case rings before anybody else; 0: he does not. Ours: 15.
         ring_s: seconds that one agent rings.
+        announce_s: seconds after which a caller in the queue is told his place and wait anew; 0: never. Ours: 60.
         wait_max_s: seconds that a caller waits before he is offered a message or a call-back.
         wrap_up_s: seconds that an agent has after a call.
         record: whether calls with agents are recorded, which is announced.
@@ -128,6 +129,7 @@ class Queue(msgspec.Struct, frozen=True, kw_only=True):
     owner_ring_s: Annotated[int, Meta(ge=0, le=120)] = 15
     ring_s: Annotated[int, Meta(ge=5, le=120)] = 20
     wait_max_s: Annotated[int, Meta(ge=10, le=7200)] = 600
+    announce_s: Annotated[int, Meta(ge=0, le=3600)] = 60
     wrap_up_s: Annotated[int, Meta(ge=0, le=600)] = 5
     record: bool = True
     keep_recordings_days: Annotated[int, Meta(ge=1, le=3650)] = 180

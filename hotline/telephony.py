@@ -133,6 +133,7 @@ class Telephony:
             recordings=settings.asterisk.recordings.absolute(),
             agent_of=self._endpoint_of,
             waiting=self._waiting,
+            wait_at=self._wait_at,
             agents_here=self._agents_here,
             agents_free=self._agents_free,
             surge=self.surge.says,
@@ -180,6 +181,10 @@ class Telephony:
     def _waiting(self) -> tuple[int, int | None]:
         wait_s = self.view.wait_s()
         return len(self.view.waiting), math.ceil(wait_s / 60) if wait_s is not None else None
+
+    def _wait_at(self, place: int) -> int | None:
+        wait_s = self.view.wait_s(place=place) if self.view.fresh else None
+        return math.ceil(wait_s / 60) if wait_s is not None else None
 
     def _agents_here(self) -> bool:
         """Whether anybody could answer; while that is not known the queue decides."""

@@ -87,6 +87,7 @@ class House:
         recordings: folder of recordings, as Asterisk sees it.
         agent_of: the endpoint of an agent who is logged in and not paused, or "".
         waiting: callers in the queue, and how long one of them waits in minutes; None when it is not known.
+        wait_at: how long a caller at a place in the queue, from 1, waits in minutes; None when it is not known.
         agents_here: whether any agent is logged in.
         agents_free: whether a call would ring an agent at once.
         surge: while ops have declared one, what callers are told first in a language, perhaps ""; None at other times.
@@ -106,6 +107,7 @@ class House:
     recordings: Path
     agent_of: Callable[[str], str] = lambda _name: ""
     waiting: Callable[[], tuple[int, int | None]] = lambda: (0, None)
+    wait_at: Callable[[int], int | None] = lambda _place: None
     agents_here: Callable[[], bool] = lambda: True
     agents_free: Callable[[], bool] = lambda: True
     surge: Callable[[str], str | None] = lambda _lang: None
@@ -135,6 +137,7 @@ class Talk:
         prefix: what the ids of this dialogue's commands begin with.
         caller: what is known of him; None while the ledger has not told.
         lang: "zh" or "en".
+        told_lang: the language that Asterisk speaks by itself on this channel.
         heard: a key that cut a prompt short and has not been taken yet.
         unread: services still to be read in "my services"; None before it begins.
         entered_queue: when the caller began to wait for an agent, if he did.
@@ -148,6 +151,7 @@ class Talk:
     shown: bool = True
     prefix: str = ""
     lang: str = ""
+    told_lang: str = ""
     caller: Caller | None = None
     heard: str = ""
     steps: list[CallStep] = field(default_factory=list)
@@ -279,7 +283,14 @@ class Talk:
         """Go on in the other language."""
         self.lang = OTHER[self.lang]
         self.step("language", self.lang)
+        self.tell_language()
         self.say("language_changed")
+
+    def tell_language(self) -> None:
+        """Have Asterisk speak the caller's language where it speaks by itself: in the queue, and when we are away."""
+        if self.told_lang != self.lang:
+            self.told_lang = self.lang
+            self.call.set_variable("CHANNEL(language)", self.lang)
 
     def digits(self, name: str, most: int, /, **values: Any) -> str:
         """Ask for digits; # ends them, as do `most` of them or silence. Returns what was keyed, "" for nothing.

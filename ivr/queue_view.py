@@ -147,12 +147,14 @@ class QueueView:
         """Place of a caller, from 1; None when he does not wait."""
         return next((place for place, each in enumerate(self._waiting, 1) if each.call == call), None)
 
-    def wait_s(self, call: str = "") -> float | None:
-        """Estimated wait in seconds for a caller in the queue, or for one who would join now; None when nobody is on duty.
+    def wait_s(self, call: str = "", place: int = 0) -> float | None:
+        """Estimated wait in seconds for a caller in the queue, for a place there (from 1), or for one who would join now.
+
+        None when nobody is on duty.
 
         Each agent on duty is taken to end a call once in the average length of a call, at a moment that is not known.
         """
-        place = self.position(call) or len(self._waiting) + 1
+        place = place or self.position(call) or len(self._waiting) + 1
         if self.free_agents >= place:
             return 0.0
         on_duty = sum(each.on_duty for each in self._members.values())

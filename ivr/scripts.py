@@ -17,7 +17,7 @@ from hotline.domain.msisdn import msisdn
 from ivr.call import Call
 from ivr.dialogue import HIDDEN, House, NotStored, Talk, converse
 from ivr.errors import CallEnded
-from ivr.flows import AFTER, CALLED_BACK, HOTLINE, START, WAITING
+from ivr.flows import AFTER, CALLED_BACK, HOTLINE, PLACE, START, WAITING
 from ivr.menu import HANG_UP, Flow
 
 log = logging.getLogger(__name__)
@@ -26,6 +26,10 @@ NUMBER_SHOWN = frozenset(range(32))
 """agi_callingpres below 32 allows the number to be shown (presentation allowed, Q.931 §4.5.10)."""
 FULL = frozenset({"FULL", "JOINEMPTY", "JOINUNAVAIL", "NOQUEUE"})
 """What the dialplan calls a queue that did not take the caller."""
+ANNOUNCE = "ANNOUNCE"
+"""What the dialplan says when a caller in the queue is to be told his place."""
+ENTERED = "entered"
+"""The stage of a call whose dialogue has not begun."""
 ENDED_BY = {"": "desk", "survey": "agent"}
 """Who ended a call, by the stage at which it ended; at all others, the caller."""
 
@@ -51,8 +55,11 @@ class Scripts:
         self._go(self._talk(call), HOTLINE, START, greet=True)
 
     def waiting(self, call: Call) -> None:
-        """A caller in the queue wants something else, or has waited too long: offer a message or a call-back."""
+        """A caller in the queue wants something else, or has waited too long, or is to be told his place anew."""
         talk, word = self._talk(call), next(iter(call.args), "")
+        if word == ANNOUNCE:
+            self._go(talk, PLACE, "place")
+            return
         talk.heard = word if word in ("1", "2") else ""
         self._go(talk, WAITING, "closed" if word in FULL else "waiting")
 
@@ -69,9 +76,13 @@ class Scripts:
         self._go(self._talk(call), CALLED_BACK, "call_back")
 
     def after(self, call: Call) -> None:
-        """The call is over: note it, unless AMI has told already."""
+        """The call is over: note it, unless AMI has told already. The dialplan tells on a channel of its own whose end it was."""
         stage = next(iter(call.args), "")
-        self._end(self._talk(call), ENDED_BY.get(stage, "caller"))
+        call.id = next(iter(call.args[6:]), "") or call.id
+        talk = self._talk(call)
+        if stage == ENTERED:  # gone before our server had heard of him
+            self._meet(talk)
+        self._end(talk, ENDED_BY.get(stage, "caller"))
 
     def check(self, call: Call) -> None:
         """`shouwen check` asks whether this server can be reached from Asterisk."""
@@ -85,6 +96,7 @@ class Scripts:
         own = self._stream(call)
         prefix = f"{call.id}:{call.script}:{self._house.now():%H%M%S%f}"
         talk = Talk(call, self._house, own, shown=not own.startswith(HIDDEN), prefix=prefix)
+        talk.told_lang = call.env.get("agi_language", "")
         if call.script != "hotline":
             talk.stream = call.get_variable("SHOUWEN_STREAM") or own
             talk.lang = call.get_variable("SHOUWEN_LANG") or ""
@@ -122,6 +134,7 @@ class Scripts:
         except NotStored:
             log.warning("a call begins while nothing can be stored; the caller can reach an agent")
         talk.lang = talk.lang or "zh"
+        talk.tell_language()
 
     def _greet(self, talk: Talk) -> None:
         house = self._house
@@ -136,8 +149,6 @@ class Scripts:
         told = {"SHOUWEN_STREAM": talk.stream, "SHOUWEN_LANG": talk.lang}
         if talk.entered_queue is not None:
             told["SHOUWEN_SINCE"] = talk.entered_queue.isoformat()
-        if talk.lang != talk.call.env.get("agi_language"):
-            told["CHANNEL(language)"] = talk.lang  # what Asterisk itself plays, in the queue and when we are away
         told["SHOUWEN_NEXT"] = "hangup" if end == HANG_UP else talk.goes_to
         for name, value in told.items():
             talk.call.set_variable(name, value)

@@ -19,7 +19,7 @@ from conf.voice import Phone
 from ivr.asterisk.fetch import Program
 
 TEMPLATES = Path(conf.__file__).parent / "asterisk"
-DIALPLAN = "1"
+DIALPLAN = "2"
 """Version of shouwen_extensions.conf, its global variable SHOUWEN_DIALPLAN; raise it when the program needs the new one."""
 EMPTY = ("acl", "ccss", "features", "pjproject", "queuerules", "udptl", "websocket_client")
 """Files that Asterisk complains of when they are missing."""
@@ -120,6 +120,7 @@ def _values(settings: Settings, folder: Path, run: Path, program: Program | None
         "QUEUE": queue.name,
         "QUEUE_MAX": str(queue.max),
         "WAIT_MAX_S": str(queue.wait_max_s),
+        "ANNOUNCE_S": str(queue.announce_s),
         "OWNER_RING_S": str(queue.owner_ring_s),
         "RING_S": str(queue.ring_s),
         "WRAP_UP_S": str(queue.wrap_up_s),

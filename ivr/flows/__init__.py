@@ -14,6 +14,7 @@ from ivr.flows import (
     identify,
     main_menu,
     my_services,
+    place,
     support,
     survey,
     waiting,
@@ -41,6 +42,8 @@ HOTLINE: Mapping[str, Flow] = {
 
 WAITING: Mapping[str, Flow] = {waiting.FLOW.menu.name: waiting.FLOW, **HOTLINE}
 """The dialogue with a caller in the queue."""
+PLACE: Mapping[str, Flow] = {place.FLOW.menu.name: place.FLOW, **WAITING}
+"""The same, when he is told his place anew."""
 AFTER: Mapping[str, Flow] = {survey.FLOW.menu.name: survey.FLOW, **HOTLINE}
 """The dialogue after an agent's call; 0 still reaches an agent."""
 CALLED_BACK: Mapping[str, Flow] = {call_back.FLOW.menu.name: call_back.FLOW, **HOTLINE}
@@ -49,6 +52,7 @@ CALLED_BACK: Mapping[str, Flow] = {call_back.FLOW.menu.name: call_back.FLOW, **H
 STARTS: Mapping[str, Mapping[str, Flow]] = {
     START: HOTLINE,
     waiting.FLOW.menu.name: WAITING,
+    place.FLOW.menu.name: PLACE,
     survey.FLOW.menu.name: AFTER,
     call_back.FLOW.menu.name: CALLED_BACK,
 }

@@ -5,6 +5,8 @@ The dialplan does the ringing: this flow tells it whom. With the ledger down the
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ivr.dialogue import Talk
 from ivr.menu import AGENT, QUEUE, Flow, Menu
 
@@ -52,19 +54,20 @@ def connect(talk: Talk, waiting: int, minutes: int | None, says: str = "agent", 
     busy = waiting > 0 or not talk.house.agents_free()
     talk.play("agent_owner" if owner else "queue_busy" if busy else says)
     if busy and not owner:
-        _say_place(talk, waiting, minutes)
+        say_place(talk.play, waiting, minutes)
     if settings.record:
         talk.play("recording")
     talk.goes_to = OWNER if owner else QUEUE
 
 
-def _say_place(talk: Talk, waiting: int, minutes: int | None) -> None:
+def say_place(say: Callable[..., object], waiting: int, minutes: int | None) -> None:
+    """Tell how many callers wait before this one, and how long that takes, where it is known."""
     if waiting:
-        talk.play("queue_position", count=waiting)
+        say("queue_position", count=waiting)
     else:
-        talk.play("queue_next")
+        say("queue_next")
     if minutes:
-        talk.play("queue_wait", minutes=minutes)
+        say("queue_wait", minutes=minutes)
 
 
 def _introduce(talk: Talk, whispers: str) -> None:

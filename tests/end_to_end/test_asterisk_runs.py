@@ -338,7 +338,7 @@ def test_who_waits_too_long_is_offered_something_else(tmp_path: Path) -> None:
         with Caller(asterisk) as second:
             assert second.wait(20).ok
         assert first.wait(20).ok
-        assert [args for script, args in server.asked if script == "waiting"] == [["FULL"], ["TIMEOUT"]]
+        assert [args for script, args in server.asked if script == "waiting"] == [["FULL"], ["TIMEOUT", "1"]]
 
 
 def test_who_hides_his_number(pbx: Asterisk) -> None:

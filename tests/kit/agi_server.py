@@ -6,6 +6,8 @@ def hotline(call: AgiCall) -> None:
 
 with AgiServer(asterisk.agi.port, hotline=hotline) as server: ...       # a script that is not named is closed at once
 server.asked                                                            # [("hotline", []), ("after", ["queue", …])]
+
+The dialplan's watch is closed at once, and not among those asked, unless "check" is named.
 """
 
 from __future__ import annotations
@@ -30,6 +32,8 @@ class AgiCall:
             self.env[name] = value.strip()
         self.script = self.env.get("agi_network_script", "")
         self.args = [value for name, value in self.env.items() if name.startswith("agi_arg_")]
+        while self.args and not self.args[-1]:
+            self.args.pop()
 
     def send(self, command: str) -> str:
         """The first line of Asterisk's answer; "" when it has closed the connection."""
@@ -81,8 +85,9 @@ class AgiServer:
         with connection:
             try:
                 call = AgiCall(connection)
-                self.calls.append(call)
-                self.asked.append((call.script, call.args))
+                if call.script != "check" or "check" in self._scripts:
+                    self.calls.append(call)
+                    self.asked.append((call.script, call.args))
                 if script := self._scripts.get(call.script):
                     script(call)
                 connection.shutdown(socket.SHUT_RDWR)  # a close alone would leave it to the file that is made of it
