@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import zoneinfo
 from collections.abc import Callable
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -41,6 +42,12 @@ class Endpoint(NamedTuple):
 
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+class Network(str):
+    """An IP network, or one address, in CIDR form: "192.0.2.0/24", "192.0.2.7/32"."""
+
+    __slots__ = ()
 
 
 class DatabaseUrl(str):
@@ -102,6 +109,13 @@ def _endpoint(text: str, _folder: Path) -> Endpoint:
     return Endpoint(plain, int(port))
 
 
+def _network(text: str, _folder: Path) -> Network:
+    try:
+        return Network(ip_network(text))
+    except ValueError:
+        raise ValueError('allowed: an address or a network, such as "192.0.2.7" or "192.0.2.0/24"') from None
+
+
 def _database_url(text: str, folder: Path) -> DatabaseUrl:
     if text.startswith("sqlite"):
         return _sqlite_url(text, folder)
@@ -143,6 +157,7 @@ READERS: dict[Any, Callable[[str, Path], Any]] = {
     Secret: _secret,
     SmppPassword: _smpp_password,
     Endpoint: _endpoint,
+    Network: _network,
     DatabaseUrl: _database_url,
     ZoneInfo: _zone,
     Path: _path,

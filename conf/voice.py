@@ -8,7 +8,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from conf.values import Endpoint, Secret
+from conf.values import Endpoint, Network, Secret
 
 PACKAGED_PROMPTS = Path("var/prompts")
 """Where `shouwen prompts build` puts the sound files unless told otherwise; relative to the settings file."""
@@ -28,6 +28,7 @@ class Ivr(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         listen: where our FastAGI server waits for Asterisk.
+        allow: addresses and networks from which Asterisk may come; none: this machine, and `[ami] host` where that is an address.
         number: what people ring; texts name it, and the dialplan answers it.
         country: country calling code of callers' numbers that Asterisk gives in national form.
         key_wait_s: seconds of silence after a prompt before it is said again, shorter.
@@ -41,6 +42,7 @@ class Ivr(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     listen: Endpoint = Endpoint("127.0.0.1", 4573)
+    allow: tuple[Network, ...] = ()
     number: Digits = "10198"
     country: Annotated[str, Meta(pattern=r"^[1-9][0-9]{0,2}\Z", description='1 to 3 digits in quotes, such as "86"')] = "86"
     key_wait_s: Wait = 5
@@ -75,6 +77,8 @@ class Asterisk(msgspec.Struct, frozen=True, kw_only=True):
         run: folder of its settings, logs and sockets.
         sip: address and UDP port of its SIP; callers from 127.0.0.1 need no password there.
         recordings: folder of recorded calls and complaints.
+        rtp_timeout_s: seconds without any sound from a phone after which its call has ended; 0: never. Ours: 120.
+        rtp_timeout_hold_s: the same while it is on hold. Ours: 900.
         trunk: where call-backs go out: the operator's SIP as "host:port", or a PJSIP endpoint that exists; "": only to
             the accounts of [[phone]], by their numbers.
     """
@@ -83,6 +87,8 @@ class Asterisk(msgspec.Struct, frozen=True, kw_only=True):
     run: Path = Path("var/asterisk-run")
     sip: Endpoint = Endpoint("127.0.0.1", 5060)
     recordings: Path = Path("var/recordings")
+    rtp_timeout_s: Annotated[int, Meta(ge=0, le=86_400)] = 120
+    rtp_timeout_hold_s: Annotated[int, Meta(ge=0, le=86_400)] = 900
     trunk: Trunk = ""
 
 
@@ -94,6 +100,8 @@ class Ami(msgspec.Struct, frozen=True, kw_only=True):
         username, secret: our account in manager.conf.
         action_s: seconds after which an unanswered action has failed.
         ping_s: seconds of silence after which the link is tested.
+        permit: for `shouwen asterisk config`: addresses and networks from which our account may log in; none: this machine where
+            Asterisk runs here, else the address of `[ivr] listen`.
     """
 
     host: Annotated[str, Meta(pattern=r"^[^\s/@]{1,255}\Z", description="a host name or address, without port")] = "127.0.0.1"
@@ -102,6 +110,7 @@ class Ami(msgspec.Struct, frozen=True, kw_only=True):
     secret: Secret
     action_s: Wait = 5
     ping_s: Wait = 5
+    permit: tuple[Network, ...] = ()
 
 
 class Queue(msgspec.Struct, frozen=True, kw_only=True):

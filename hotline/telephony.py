@@ -40,6 +40,7 @@ from ivr.flows import STARTS
 from ivr.inlet import Inlet
 from ivr.lint import problems_of
 from ivr.originate import CallBacks
+from ivr.peers import Peers, allowed
 from ivr.prompts.voice import Voice, open_voice
 from ivr.queue_log import Tail
 from ivr.queue_view import QueueView
@@ -92,7 +93,8 @@ class Telephony:
         self.house = self._make_house()
         self.call_backs = self._make_call_backs(owner)
         limits = Limits(command_s=settings.ivr.command_s, calls_max=settings.ivr.calls_max)
-        self.server = AgiServer(Scripts(self.house).table, reactor, limits, on_count=self._count)
+        peers = Peers(allowed(settings))
+        self.server = AgiServer(Scripts(self.house).table, reactor, limits, on_count=self._count, allows=peers.admit)
         self.port: Any = None
         self._gauges(registry)
 
@@ -138,6 +140,7 @@ class Telephony:
             agents_free=self._agents_free,
             surge=self.surge.says,
             register=self._register,
+            follows=self._follows,
             dials=settings.ami is not None,
             count=self._count,
         )
@@ -213,6 +216,9 @@ class Telephony:
     def _register(self, call: str, stream: str) -> None:
         if self.calls is not None:
             self.calls.register(call, stream)
+
+    def _follows(self, call: str) -> bool:
+        return self.calls is not None and self.ami is not None and self.ami.up and self.calls.follows(call)
 
     def _count(self, what: str) -> None:
         if what in USUAL:

@@ -127,6 +127,11 @@ class Calls:
             self._end(call, early[1], early[0])
             self.flush()
 
+    def follows(self, call_id: str) -> bool:
+        """Whether the end of this call is still to be told."""
+        call = self._calls.get(call_id)
+        return call is not None and not call.over
+
     def queue_log(self, line: Line) -> None:
         """Take a line of Asterisk's queue_log."""
         self._log_seen = True

@@ -9,7 +9,7 @@ few commits and yet can be watched.
 from __future__ import annotations
 
 import logging
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -59,6 +59,7 @@ class Line(Protocol):
     """What a flow needs of a call, see `ivr.call.Call`."""
 
     id: str
+    script: str
     env: dict[str, str]
 
     def answer(self) -> None: ...
@@ -69,6 +70,7 @@ class Line(Protocol):
         self, path: str, format: str, escape_digits: str, timeout_ms: int, silence_s: int, beep: bool
     ) -> Recorded: ...
     def set_variable(self, name: str, value: object) -> None: ...
+    def get_variable(self, name: str) -> str | None: ...
     def wait(self, awaitable: Any, within_s: float = 0) -> Any: ...
 
 
@@ -92,6 +94,7 @@ class House:
         agents_free: whether a call would ring an agent at once.
         surge: while ops have declared one, what callers are told first in a language, perhaps ""; None at other times.
         register: told whose call is whose, by call and stream, so that AMI's events find their caller.
+        follows: whether AMI will tell when this call ends.
         count: told of what went wrong: prompt_missing, prompt_late, prompt_failed, flow_failed, not_stored.
         dials: whether somebody dials call-backs: without AMI nobody does.
         on_said: told call, prompt and words of whatever a caller is told, also where there is no sound for it.
@@ -112,6 +115,7 @@ class House:
     agents_free: Callable[[], bool] = lambda: True
     surge: Callable[[str], str | None] = lambda _lang: None
     register: Callable[[str, str], None] = lambda _call, _stream: None
+    follows: Callable[[str], bool] = lambda _call: False
     count: Callable[[str], None] = lambda _what: None
     on_said: Callable[[str, str, str], None] = lambda _call, _name, _text: None
     dials: bool = True
@@ -395,8 +399,3 @@ def converse(talk: Talk, flows: Mapping[str, Flow], start: str) -> str:
             talk.say("trouble")
             name = AGENT
     return name
-
-
-def prompts_of(menus: Sequence[Menu]) -> set[str]:
-    """The names of all prompts that these menus say."""
-    return {name for menu in menus for name in (menu.prompt, menu.again, *menu.says) if name}

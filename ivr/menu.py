@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -72,3 +72,8 @@ class Diverted(Exception):
         """Go to `target`; `why` is asked, back, silent, wrong or lost."""
         super().__init__(target, why)
         self.target, self.why = target, why
+
+
+def prompts_of(menus: Sequence[Menu]) -> set[str]:
+    """The names of all prompts that these menus say."""
+    return {name for menu in menus for name in (menu.prompt, menu.again, *menu.says) if name}

@@ -56,10 +56,11 @@ class Scripts:
 
     def waiting(self, call: Call) -> None:
         """A caller in the queue wants something else, or has waited too long, or is to be told his place anew."""
-        talk, word = self._talk(call), next(iter(call.args), "")
+        word = next(iter(call.args), "")
         if word == ANNOUNCE:
-            self._go(talk, PLACE, "place")
+            self._go(self._talk(call), PLACE, "place")
             return
+        talk = self._talk(call)
         talk.heard = word if word in ("1", "2") else ""
         self._go(talk, WAITING, "closed" if word in FULL else "waiting")
 
@@ -80,6 +81,7 @@ class Scripts:
         stage = next(iter(call.args), "")
         call.id = next(iter(call.args[6:]), "") or call.id
         talk = self._talk(call)
+        self._recall(talk)
         if stage == ENTERED:  # gone before our server had heard of him
             self._meet(talk)
         self._end(talk, ENDED_BY.get(stage, "caller"))
@@ -91,19 +93,23 @@ class Scripts:
     # -- parts
 
     def _talk(self, call: Call) -> Talk:
-        """The dialogue; what a script before has found out is in the channel's variables."""
-        call.set_variable("TIMEOUT(absolute)", 0)  # by which the dialplan takes a call from a server that says nothing
+        """The dialogue; whose it is, as far as can be told without asking Asterisk."""
         own = self._stream(call)
         prefix = f"{call.id}:{call.script}:{self._house.now():%H%M%S%f}"
         talk = Talk(call, self._house, own, shown=not own.startswith(HIDDEN), prefix=prefix)
         talk.told_lang = call.env.get("agi_language", "")
+        return talk
+
+    def _recall(self, talk: Talk) -> None:
+        """What a script before has found out is in the channel's variables."""
+        call = talk.call
+        call.set_variable("TIMEOUT(absolute)", 0)  # by which the dialplan takes a call from a server that says nothing
         if call.script != "hotline":
-            talk.stream = call.get_variable("SHOUWEN_STREAM") or own
+            talk.stream = call.get_variable("SHOUWEN_STREAM") or talk.stream
             talk.lang = call.get_variable("SHOUWEN_LANG") or ""
             since = call.get_variable("SHOUWEN_SINCE")
             talk.entered_queue = datetime.fromisoformat(since) if since else None
         self._house.register(call.id, talk.stream)
-        return talk
 
     def _stream(self, call: Call) -> str:
         try:
@@ -118,15 +124,29 @@ class Scripts:
         talk.call.after_hangup(talk.flush)
         self._house.talks[talk.call.id] = talk
         try:
+            self._recall(talk)
             self._meet(talk)
             if greet:
                 self._greet(talk)
             self._leave(talk, converse(talk, flows, start))
         except CallEnded:
-            self._end(talk, "caller")
+            self._gone(talk)
             raise
         finally:
             self._house.talks.pop(talk.call.id, None)
+
+    def _gone(self, talk: Talk) -> None:
+        """The connection is gone, and nearly always the caller; where AMI tells of this call, it tells when it has ended.
+
+        The dialplan takes callers away from a server that is silent, and then the call goes on.
+        """
+        if talk.call.script == "hotline" and talk.caller is None:
+            self._meet(talk)  # he went before it was noted that he came
+            self._house.register(talk.call.id, talk.stream)
+        if self._house.follows(talk.call.id):
+            talk.flush()
+        else:
+            self._end(talk, "caller")
 
     def _meet(self, talk: Talk) -> None:
         try:

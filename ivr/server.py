@@ -214,8 +214,8 @@ class AgiServer(Factory):
     """All calls.
 
     Attributes:
-        counts: started, hung_up, failed, refused, unknown, command_late, wait_late, idle, wire_error, surplus, prompt_missing,
-            after_failed.
+        counts: started, hung_up, failed, refused, forbidden, unknown, command_late, wait_late, idle, wire_error, surplus,
+            prompt_missing, after_failed.
         live: connections, and flows whose caller is gone while they end their work.
     """
 
@@ -229,6 +229,7 @@ class AgiServer(Factory):
         *,
         on_count: Callable[[str], None] = lambda _what: None,
         on_failed: Callable[[Call, Exception], None] = lambda _call, _error: None,
+        allows: Callable[[str], bool] = lambda _host: True,
     ) -> None:
         """Make a server that listens nowhere yet.
 
@@ -236,6 +237,7 @@ class AgiServer(Factory):
             flows: what each script does, by the last part of agi://HOST:PORT/SCRIPT.
             on_count: told of each thing counted.
             on_failed: told of a flow that failed; the call has ended then, and the dialplan takes over.
+            allows: whether a connection may come from an address; one that may not is closed at once.
         """
         self.limits = limits or Limits()
         self.clock = clock
@@ -244,12 +246,17 @@ class AgiServer(Factory):
         self._flows = flows
         self._on_count = on_count
         self._on_failed = on_failed
+        self._allows = allows
         self._stopped: Deferred[None] | None = None
         self._ticking = LoopingCall(self._tick)
         self._ticking.clock = clock  # type: ignore[assignment]  # it asks only for what Clock has
 
-    def buildProtocol(self, addr: IAddress | None) -> AgiConnection:  # noqa: ARG002
-        """A connection of Asterisk."""
+    def buildProtocol(self, addr: IAddress | None) -> AgiConnection | None:
+        """A connection of Asterisk, if its address may."""
+        host = getattr(addr, "host", None)
+        if host is not None and not self._allows(host):
+            self.count("forbidden")
+            return None
         return AgiConnection(self)
 
     def admit(self, connection: AgiConnection) -> bool:

@@ -19,6 +19,7 @@ from conf.voice import Ami
 from ivr.ami_link import EVENTS
 from ivr.ami_wire import AmiError, Message, Wire, encode
 from ivr.asterisk.config import DIALPLAN, agi_address, in_dialplan
+from ivr.peers import allowed
 from ivr.replies import Environment, Reader
 
 CONNECT_S = 3.0
@@ -170,9 +171,10 @@ def try_agi(manager: Manager, settings: Settings) -> str:
             "Originate", RING_S, Channel="Local/s@shouwen-check/n", Application="Wait", Data="1", Timeout=str(round(RING_S * 900))
         )
         if not rung.succeeded:
-            out = "set [ivr] listen to an address that Asterisk reaches, open firewalls between, and write the dialplan anew"
+            out = "set [ivr] listen to an address that Asterisk reaches, name its own in [ivr] allow, and write the dialplan anew"
             raise TrialFailed(f"Asterisk does not reach our server at agi://{at} — {out}")
-    return f"Asterisk reaches agi://{at}{'' if stand_in else ', where the service runs'}"
+    runs = "" if stand_in else ", where the service runs"
+    return f"Asterisk reaches agi://{at}{runs}; AGI is taken from {', '.join(allowed(settings))}"
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from zlib import crc32
 
 import conf
 from conf.settings import Settings
-from conf.voice import Phone
+from conf.voice import Asterisk, Phone
 from ivr.asterisk.fetch import Program
 
 TEMPLATES = Path(conf.__file__).parent / "asterisk"
@@ -27,6 +27,8 @@ SECRET_FILES = ("shouwen_manager.conf", "shouwen_pjsip.conf")
 WRITTEN = "; Nothing to set; Asterisk complains when this file is missing.\n"
 _PLACE = re.compile(r"@([A-Z_]+)@")
 _UNFIT = re.compile(r"""[\x00-\x1f\x7f,&;"'`$|(){}\[\]]""")
+LOCAL = ("127.0.0.1", "localhost", "::1")
+"""Names of this machine."""
 _ANY = {"0.0.0.0": "127.0.0.1", "::": "127.0.0.1", "": "127.0.0.1"}
 
 
@@ -108,7 +110,7 @@ def _present(modules: str, folder: Path) -> str:
 
 def _values(settings: Settings, folder: Path, run: Path, program: Program | None) -> dict[str, str]:
     ivr, queue, ami = settings.ivr, settings.queue, settings.ami
-    local = ami is None or ami.host in ("127.0.0.1", "localhost", "::1")
+    local = ami is None or ami.host in LOCAL
     return {
         "DIALPLAN": DIALPLAN,
         "NUMBER": ivr.number,
@@ -129,11 +131,13 @@ def _values(settings: Settings, folder: Path, run: Path, program: Program | None
         "OFFER": "queue_offer" if queue.call_back else "queue_offer_message",
         "AMI_ENABLED": _yes(ami is not None),
         "AMI_HOST": "127.0.0.1" if local or ami is None else "0.0.0.0",
-        "AMI_PERMIT": "127.0.0.1/255.255.255.255" if local else _permitted(ivr.listen.host),
+        "AMI_PERMIT": "\n".join(f"permit = {each}" for each in permitted(settings)),
         "AMI_PORT": str(ami.port if ami else 5038),
         "AMI_USER": ami.username if ami else "nobody",
         "AMI_SECRET": _text("ami.secret", ami.secret) if ami else "",
-        "TRUNK": _trunk(settings.asterisk.trunk),
+        "RTP_TIMEOUT_S": str(settings.asterisk.rtp_timeout_s),
+        "RTP_TIMEOUT_HOLD_S": str(settings.asterisk.rtp_timeout_hold_s),
+        "TRUNK": _trunk(settings.asterisk),
         "PHONES": _each(settings.phone, _account),
         "PHONE_NUMBERS": _each(settings.phone, _extension).lstrip("\n"),
         "OUT": _out(settings),
@@ -145,15 +149,23 @@ def _values(settings: Settings, folder: Path, run: Path, program: Program | None
     }
 
 
-def _permitted(host: str) -> str:
-    """Who may log in from another machine: only our server, where [ivr] listen says at which address it is; else anybody."""
+def permitted(settings: Settings) -> list[str]:
+    """From where our account may log in at the manager interface. Raises: BadValue where that would be anywhere."""
+    ami = settings.ami
+    if ami is not None and ami.permit:
+        return list(ami.permit)
+    if ami is None or ami.host in LOCAL:
+        return ["127.0.0.1/255.255.255.255"]
     try:
-        address = ip_address(host)
+        address = ip_address(settings.ivr.listen.host)
     except ValueError:
-        return "0.0.0.0/0.0.0.0"
-    if address.version == 6 or address.is_unspecified or address.is_loopback:
-        return "0.0.0.0/0.0.0.0"
-    return f"{address}/255.255.255.255"
+        address = None
+    if address is None or address.is_unspecified or address.is_loopback:
+        raise BadValue(
+            f"ami.permit is not set, and ivr.listen = {settings.ivr.listen} is no address at which {ami.host} sees us, so anybody"
+            ' who knows ami.secret might log in there; set [ami] permit to the addresses of this machine, such as ["192.0.2.7"]'
+        )
+    return [f"{address}/{address.max_prefixlen}" if address.version == 6 else f"{address}/255.255.255.255"]
 
 
 def _yes(value: bool) -> str:
@@ -211,7 +223,8 @@ def trunk_name(trunk: str) -> str:
     return "shouwen-trunk" if ":" in trunk else trunk
 
 
-def _trunk(trunk: str) -> str:
+def _trunk(asterisk: Asterisk) -> str:
+    trunk = asterisk.trunk
     if ":" not in trunk:
         return ""
     host = trunk.rpartition(":")[0].strip("[]")
@@ -228,6 +241,8 @@ rtp_symmetric = yes
 dtmf_mode = auto
 trust_id_inbound = yes
 moh_suggest = shouwen
+rtp_timeout = {asterisk.rtp_timeout_s}
+rtp_timeout_hold = {asterisk.rtp_timeout_hold_s}
 [shouwen-trunk]
 type = aor
 contact = sip:{trunk}

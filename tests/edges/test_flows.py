@@ -14,9 +14,8 @@ from hotline.domain import commands as cmd
 from hotline.domain import meaning as m
 from hotline.domain.calendar import Span
 from hotline.storage.codec import decode_event
-from ivr.dialogue import prompts_of
 from ivr.flows import STARTS
-from ivr.menu import HOUSE_KEYS, HOUSE_SAYS
+from ivr.menu import HOUSE_KEYS, HOUSE_SAYS, prompts_of
 from ivr.simulator import Agent, Faults, SimulatedCall
 from ivr.simulator.channel import write_silence
 from tests.kit.databases import on

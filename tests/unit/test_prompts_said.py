@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from ivr.asterisk.config import TEMPLATES
-from ivr.dialogue import prompts_of
 from ivr.flows import STARTS
-from ivr.menu import HOUSE_SAYS
+from ivr.menu import HOUSE_SAYS, prompts_of
 from ivr.prompts.catalogue import PARTS
 from tests.kit.voice import catalogue
 
