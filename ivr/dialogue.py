@@ -141,7 +141,7 @@ class Talk:
         prefix: what the ids of this dialogue's commands begin with.
         caller: what is known of him; None while the ledger has not told.
         lang: "zh" or "en".
-        told_lang: the language that Asterisk speaks by itself on this channel.
+        told_lang: what Asterisk itself speaks on this channel.
         heard: a key that cut a prompt short and has not been taken yet.
         unread: services still to be read in "my services"; None before it begins.
         entered_queue: when the caller began to wait for an agent, if he did.

@@ -128,7 +128,6 @@ def _values(settings: Settings, folder: Path, run: Path, program: Program | None
         "WRAP_UP_S": str(queue.wrap_up_s),
         "RECORD": _yes(queue.record),
         "SURVEY": _yes(queue.survey),
-        "OFFER": "queue_offer" if queue.call_back else "queue_offer_message",
         "AMI_ENABLED": _yes(ami is not None),
         "AMI_HOST": "127.0.0.1" if local or ami is None else "0.0.0.0",
         "AMI_PERMIT": "\n".join(f"permit = {each}" for each in permitted(settings)),

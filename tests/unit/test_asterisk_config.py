@@ -59,6 +59,7 @@ def test_the_settings_of_the_hotline_are_in_them(tmp_path: Path) -> None:
         ring_s = 11
         owner_ring_s = 13
         wait_max_s = 77
+        announce_s = 45
         wrap_up_s = 3
         record = false
         survey = false
@@ -75,15 +76,15 @@ def test_the_settings_of_the_hotline_are_in_them(tmp_path: Path) -> None:
     assert {
         f"SHOUWEN_DIALPLAN = {config.DIALPLAN}", "SHOUWEN_AGI = agi://127.0.0.1:4999", "SHOUWEN_QUEUE = help",
         "SHOUWEN_WAIT_S = 77", "SHOUWEN_RECORD = no", "SHOUWEN_SURVEY = no", f"SHOUWEN_PROMPTS = {tmp_path}/var/prompts",
-        f"SHOUWEN_OWN = {tmp_path}/voice", f"SHOUWEN_RECORDINGS = {tmp_path}/var/recordings", "exten => 95123,1,NoOp(hotline)",
+        f"SHOUWEN_OWN = {tmp_path}/voice", f"SHOUWEN_RECORDINGS = {tmp_path}/var/recordings", "exten => 95123,1,Set(SHOUWEN_STAGE=entered)", "SHOUWEN_ANNOUNCE_S = 45",
     } <= set(entries(dialplan))  # fmt: skip
     assert "?13:${SHOUWEN_OWNER_RING}" in dialplan
     hint = 'gm(shouwen)${IF($["${SHOUWEN_WHISPER}" = ""]?:A(${SHOUWEN_WHISPER}))})'
     assert dialplan.count(hint) == 1, "the owner hears who rings, where a sound is set"
-    assert dialplan.count("Queue(${SHOUWEN_QUEUE},c,,${SHOUWEN_WHISPER},${SHOUWEN_WAIT_S},") == 2, "as do the others"
+    assert dialplan.count("Queue(${SHOUWEN_QUEUE},c,,${SHOUWEN_WHISPER},${SHOUWEN_LEFT_S},") == 2, "as do the others"
     assert {
         "[help]", "maxlen = 7", "timeout = 11", "wrapuptime = 3", "autofill = yes", "ringinuse = no", "context = shouwen-waiting",
-        f"periodic-announce = {tmp_path}/var/prompts/queue_offer_message",
+        "timeoutpriority = conf",
     } <= set(queue)  # fmt: skip
     assert {"enabled = yes", "bindaddr = 127.0.0.1", "port = 5039"} <= set(entries(files["manager.conf"]))
     assert {"[us]", "secret = long", "permit = 127.0.0.1/255.255.255.255"} <= set(entries(files["shouwen_manager.conf"]))
@@ -95,9 +96,25 @@ def test_without_ami_nobody_may_log_in(tmp_path: Path) -> None:
 
 
 def test_ami_of_another_machine(tmp_path: Path) -> None:
-    files = written(tmp_path, '[ami]\nhost = "pbx.example"\nsecret = "x"')
+    files = written(tmp_path, '[ami]\nhost = "pbx.example"\nsecret = "x"\npermit = ["192.0.2.7", "198.51.100.0/24"]')
     assert "bindaddr = 0.0.0.0" in files["manager.conf"]
-    assert "permit = 0.0.0.0/0.0.0.0" in files["shouwen_manager.conf"]
+    permits = [line for line in entries(files["shouwen_manager.conf"]) if line.startswith("permit")]
+    assert permits == ["permit = 192.0.2.7/32", "permit = 198.51.100.0/24"]
+
+
+@pytest.mark.parametrize("listen", ["127.0.0.1:4573", "0.0.0.0:4573", "[::]:4573", "here.example:4573"])
+def test_an_account_for_anybody_is_refused(tmp_path: Path, listen: str) -> None:
+    with pytest.raises(config.BadValue, match=r"set \[ami\] permit to"):
+        written(tmp_path, f'[ivr]\nlisten = "{listen}"\n[ami]\nhost = "pbx.example"\nsecret = "x"')
+    assert not (tmp_path / "etc").exists()
+
+
+def test_phones_that_vanish_are_hung_up(tmp_path: Path) -> None:
+    files = written(tmp_path, '[asterisk]\ntrunk = "sip.example:5060"\nrtp_timeout_s = 33\nrtp_timeout_hold_s = 44')
+    accounts = entries(files["shouwen_pjsip.conf"])
+    endpoints = accounts.count("type = endpoint")
+    assert endpoints == 3
+    assert accounts.count("rtp_timeout = 33") == accounts.count("rtp_timeout_hold = 44") == endpoints
 
 
 def test_ami_of_another_machine_lets_only_our_address_in(tmp_path: Path) -> None:
