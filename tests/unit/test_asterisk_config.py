@@ -76,7 +76,8 @@ def test_the_settings_of_the_hotline_are_in_them(tmp_path: Path) -> None:
     assert {
         f"SHOUWEN_DIALPLAN = {config.DIALPLAN}", "SHOUWEN_AGI = agi://127.0.0.1:4999", "SHOUWEN_QUEUE = help",
         "SHOUWEN_WAIT_S = 77", "SHOUWEN_RECORD = no", "SHOUWEN_SURVEY = no", f"SHOUWEN_PROMPTS = {tmp_path}/var/prompts",
-        f"SHOUWEN_OWN = {tmp_path}/voice", f"SHOUWEN_RECORDINGS = {tmp_path}/var/recordings", "exten => 95123,1,Set(SHOUWEN_STAGE=entered)", "SHOUWEN_ANNOUNCE_S = 45",
+        f"SHOUWEN_OWN = {tmp_path}/voice", f"SHOUWEN_RECORDINGS = {tmp_path}/var/recordings", "SHOUWEN_ANNOUNCE_S = 45",
+        "exten => 95123,1,Set(SHOUWEN_STAGE=entered)",
     } <= set(entries(dialplan))  # fmt: skip
     assert "?13:${SHOUWEN_OWNER_RING}" in dialplan
     hint = 'gm(shouwen)${IF($["${SHOUWEN_WHISPER}" = ""]?:A(${SHOUWEN_WHISPER}))})'
