@@ -1,0 +1,63 @@
+"""Callers who are gone at once, or without a word: a real Asterisk and the service know of both, and keep nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.end_to_end.test_calls import metric
+from tests.kit.calls import Calls
+from tests.kit.service import eventually
+from tests.kit.sipp import Agent
+
+VANISHED_S = 4
+
+
+@pytest.fixture(scope="module")
+def calls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calls]:
+    with Calls(tmp_path_factory.mktemp("gone"), asterisk={"rtp_timeout_s": VANISHED_S}) as made:
+        yield made
+
+
+def kinds(calls: Calls, msisdn: str) -> list[str]:
+    return [each["kind"] for each in calls.service.timeline(msisdn)]
+
+
+def test_a_caller_who_hangs_up_at_once_is_known(calls: Calls) -> None:
+    numbers = {f"86139300{index:02}{ms:03}": ms for index in range(4) for ms in (1, 5, 20, 60, 150, 400)}
+    with ExitStack() as ringing:
+        for caller in [ringing.enter_context(calls.caller(caller=each[2:], hang_up_ms=ms)) for each, ms in numbers.items()]:
+            assert caller.wait(30).ok
+    calls.asterisk.await_idle(20.0)
+    for msisdn, ms in numbers.items():
+        eventually(lambda msisdn=msisdn: "Left" in kinds(calls, msisdn), 15.0, (ms, kinds(calls, msisdn)))  # type: ignore[misc]
+        done = kinds(calls, msisdn)
+        assert done.count("CallStarted") == done.count("Left") == 1, (ms, done)
+        assert done.index("CallStarted") < done.index("Left"), (ms, done)
+
+
+@pytest.mark.parametrize("where", ["in dialogue", "in the queue"])
+def test_a_phone_that_vanishes_is_hung_up(calls: Calls, where: str, tmp_path: Path) -> None:
+    """It is there no more, and has not said BYE; what it had said until then is what counts."""
+    msisdn = f"86139310000{len(where):02}"
+    sound = tmp_path / "sound.al"
+    sound.write_bytes(b"\xd5" * 8000 * 60)
+    if where == "in the queue":
+        calls.login("agent1")
+    keys = [(500, "0" if where == "in the queue" else "1")]
+    with Agent(calls.asterisk, "agent1", "silent"), calls.caller(caller=msisdn[2:], keys=keys, sound=sound) as caller:
+        caller.await_answer()
+        time.sleep(1.5)
+        if where == "in the queue":
+            eventually(lambda: "(wait:" in calls.members(), 20.0, calls.members)
+        caller.end()
+        gone = time.monotonic()
+        calls.asterisk.await_idle(VANISHED_S + 20.0)
+        assert time.monotonic() - gone < VANISHED_S + 15.0
+    calls.await_event(msisdn, "Left")
+    eventually(lambda: metric(calls, "shouwen_ivr_calls") == 0)
+    calls.logout_all()
