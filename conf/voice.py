@@ -21,6 +21,8 @@ Day = Annotated[str, Meta(pattern=r"^[0-9]{4}-[0-9]{2}-[0-9]{2}\Z", description=
 _TRUNK = r"^([A-Za-z0-9._-]{1,64}|[A-Za-z0-9.-]{1,255}:[0-9]{1,5}|)\Z"
 Trunk = Annotated[str, Meta(pattern=_TRUNK, description='"HOST:PORT", the name of an endpoint, or ""')]
 Wait = Annotated[float, Meta(gt=0, le=60)]
+SpeakerName = Annotated[str, Meta(pattern=r"^(espeak|natural)\Z", description='"espeak" or "natural"')]
+StyleName = Annotated[str, Meta(pattern=r"^(zm_yunyang|zf_xiaoxiao)\Z", description='"zm_yunyang" or "zf_xiaoxiao"')]
 
 
 class Ivr(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +39,10 @@ class Ivr(msgspec.Struct, frozen=True, kw_only=True):
         calls_max: calls in dialogue at once; one more is sent to the queue by the dialplan.
         prompts: folder of the sound files, one folder a language; made by `shouwen prompts build`.
         voice_own: folder of human recordings that replace those made, file by file; none when it does not exist.
+        speaker: whose voice `shouwen prompts build` uses: "espeak", or "natural", which needs the extra of that name. What is
+            only known in a call is always spoken by espeak-ng.
+        style: of the natural voice in Chinese: "zm_yunyang", a man, or "zf_xiaoxiao", a woman.
+        styles: folder of the natural voice's styles; `shouwen prompts build` fetches them there.
         proof_tries: wrong codes that a caller with a hidden number may key.
         proof_valid_min: minutes for which such a code holds.
     """
@@ -51,6 +57,9 @@ class Ivr(msgspec.Struct, frozen=True, kw_only=True):
     calls_max: Annotated[int, Meta(ge=1, le=10_000)] = 5000
     prompts: Path = PACKAGED_PROMPTS
     voice_own: Path = Path("voice")
+    speaker: SpeakerName = "espeak"
+    style: StyleName = "zf_xiaoxiao"
+    styles: Path = Path("var/styles")
     proof_tries: Annotated[int, Meta(ge=1, le=10)] = 3
     proof_valid_min: Annotated[int, Meta(ge=1, le=60)] = 10
 

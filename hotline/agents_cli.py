@@ -35,4 +35,6 @@ def carry_out(settings: Settings, what: str, name: str, body: Mapping[str, str],
 
 def _line(agent: Mapping[str, Any]) -> str:
     reason = f" ({agent['reason']})" if agent["reason"] else ""
+    if agent["state"] == "unreachable":
+        reason = " (Asterisk can ring nobody there: see the endpoint's name, and whether the phone is registered)"
     return f"{agent['name']}: {agent['state']}{reason} {agent['endpoint']}".rstrip() + "\n"

@@ -28,6 +28,7 @@ from hotline.binding import Binding
 from hotline.clock import Clock, WakeRow
 from hotline.database import DatabaseTrouble, hold, require_schema
 from hotline.desk import desk_of
+from hotline.dialling import Dialling
 from hotline.domain.commands import Command
 from hotline.feeding import Feeder
 from hotline.ledger import Ledger, Limits
@@ -105,8 +106,12 @@ class App:
             calls=self.call_backs,
             reactor=reactor,
         )
-        self.binding = Binding(
-            self.owner, self.writer, self.desks, self.outbound, reactor, shared=self.settings.database.url.dialect != "sqlite"
+        self._shared = settings.database.url.dialect != "sqlite"
+        self.binding = Binding(self.owner, self.writer, self.desks, self.outbound, reactor, shared=self._shared)
+        self.dialling = (
+            Dialling(self.owner, self.writer, self.call_backs, reactor, shared=self._shared)
+            if self.call_backs is not None
+            else None
         )
         self.recordings = self._make_recordings()
         self._connect()
@@ -220,7 +225,9 @@ class App:
         if self.telephony is not None:
             checks.append(("asterisk", lambda: self.telephony.trouble if self.telephony is not None else ""))
         return Web(
-            queries=WebQueries(self.reader),
+            queries=WebQueries(self.reader, self.telephony.phones, self.telephony.calls)
+            if self.telephony is not None
+            else WebQueries(self.reader),
             commands=WebCommands(self.ledger, self.writer),
             changes=self.changes,
             readiness=WebReadiness(checks, self.reader),
@@ -290,6 +297,8 @@ class App:
         self.feeder.start()
         self.clock.start()
         self.binding.start()
+        if self.dialling is not None:
+            self.dialling.start()
         if self.telephony is not None:
             self.telephony.start()
         if self.recordings is not None:
@@ -333,6 +342,8 @@ class App:
             self._collector.stop()
             gc.enable()
         self.clock.stop()
+        if self.dialling is not None:
+            self.dialling.stop()
         if self.telephony is not None:
             yield self.telephony.stop()
         if self.recordings is not None:

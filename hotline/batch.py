@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from typing import Any
 
@@ -167,7 +168,7 @@ class Batch:
         seq, digest = self.heads.get(partition) or self._known_heads[partition]
         entry = self._states.get(stream)
         if entry is None:
-            raise StateDamaged(f"the state of {mask(stream)} can't be read; way out: shouwen rebuild --write")
+            raise _damaged(stream)
         step = Step(self._desk, stream, entry[0], self._now, (seq + 1) * stride + partition, stride)
         decide(step, command)
         if step.recorded:
@@ -199,6 +200,26 @@ class Batch:
                 self.writes.states.append((stream, body))
         self.writes.heads = [(seq, digest, partition) for partition, (seq, digest) in self.heads.items()]
         self._committed.streams = set(self._touched)
+
+
+def foreseen(store: Store, desk: Desk, command: cmd.Command, now: datetime) -> object:
+    """What deciding a command would give back, on a state read anew, for another process may have changed it; nothing is kept.
+
+    Raises: StateDamaged, StorageError, whatever the rules raise.
+    """
+    stream = str(command.stream)
+    body = store.states([stream]).get(stream, "")
+    try:
+        state: Any = state_of(stream, body)
+    except (ValueError, msgspec.MsgspecError) as error:
+        raise _damaged(stream) from error
+    step = Step(desk, stream, state, now, 1, 1)
+    decide(step, command)
+    return step.result
+
+
+def _damaged(stream: str) -> StateDamaged:
+    return StateDamaged(f"the state of {mask(stream)} can't be read; way out: shouwen rebuild --write")
 
 
 def _retried(committed: Committed, _queued: Queued) -> None:

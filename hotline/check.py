@@ -144,7 +144,8 @@ def _catalogue(settings: Settings) -> Catalogue:
 
 def _menus(settings: Settings) -> str:
     menus = {name for flows in STARTS.values() for name in flows}
-    prompts = dict.fromkeys(LANGS, frozenset(_catalogue(settings)))
+    catalogue = _catalogue(settings)
+    prompts = {lang: catalogue.words(lang) for lang in LANGS}
     found = [line for start, flows in STARTS.items() for line in problems_of(flows, prompts, start)]
     if found:
         raise Bad("\n".join(f"{line} — mend ivr/flows, or the prompt's words in {settings.texts.dir}" for line in found))

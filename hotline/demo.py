@@ -32,7 +32,8 @@ from ivr.prompts.build import CannotBuild, build
 from ivr.prompts.catalogue import load_catalogue
 from ivr.prompts.commands import Progress
 from ivr.prompts.files import read_manifest
-from ivr.prompts.synth_espeak import EspeakVoice, VoiceMissing
+from ivr.prompts.sound import VoiceMissing
+from ivr.prompts.synth_espeak import EspeakVoice
 from ivr.simulator import Agent
 from sms.simulator import MoHandle, Mt, Smsc
 from sms.simulator.server import Settings as SmscSettings

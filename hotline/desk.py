@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 from conf.load import load_texts
 from conf.settings import Settings
+from hotline.domain.calendar import Calendar, Span
 from hotline.domain.step import Desk
 
 
@@ -17,4 +20,18 @@ def desk_of(settings: Settings) -> Desk:
         hotline=settings.hotline,
         number=settings.number,
         calls=settings.call_rules(),
+        calendar=calendar_of(settings),
+    )
+
+
+def calendar_of(settings: Settings) -> Calendar:
+    """The agents' days and hours, as set."""
+    hours = settings.hours
+    return Calendar(
+        zone=settings.zone,
+        working=Span.of(hours.agents),
+        off=Span.of(hours.weekend),
+        holidays=frozenset(map(date.fromisoformat, hours.holidays)),
+        working_days=frozenset(map(date.fromisoformat, hours.working_days)),
+        new_year=frozenset(map(date.fromisoformat, hours.new_year)),
     )

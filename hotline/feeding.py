@@ -119,6 +119,12 @@ class Feeder:
         self._orders_left = more
 
     async def _feed_calls(self, relay: CallBacks) -> None:
+        if not relay.granted:
+            left = relay.release()
+            if left:
+                await self._writer.run(give_back, self._owner, left)
+            self._calls_left = True  # what is in the table is read when this process dials
+            return
         more = await self._adopt("call") or self._fetch or self._calls_left
         while more and relay.pending() < AT_ONCE:
             limit = AT_ONCE + relay.pending()

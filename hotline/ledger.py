@@ -25,7 +25,7 @@ from datetime import datetime
 
 from twisted.internet.defer import Deferred
 
-from hotline.batch import Batch, Committed, Done, Outcome, Queued, States
+from hotline.batch import Batch, Committed, Done, Outcome, Queued, States, foreseen
 from hotline.domain import commands as cmd
 from hotline.domain.commands import Arrival
 from hotline.domain.errors import DomainError
@@ -134,6 +134,20 @@ class Ledger:
         """Queue a command; the Deferred fires with its outcome and never fails."""
         result: Deferred[Outcome] = Deferred()
         self.put(command, result.callback)
+        return result
+
+    def foresee(self, command: cmd.Command) -> Deferred[Outcome]:
+        """What a command's result would be now, after all commands queued before it; nothing is stored.
+
+        A commit costs several times what reading one state does; so who waits for what is known already need not wait for one.
+        The Deferred fires with the outcome and never fails.
+        """
+        result: Deferred[Outcome] = Deferred()
+
+        def work() -> None:
+            self._in_reactor(result.callback, self._foreseen(command))
+
+        self._queue.put(work)
         return result
 
     def insist(self, command: cmd.Command, then: Callable[[], None], delay_s: float = 0.5) -> None:
@@ -258,6 +272,16 @@ class Ledger:
         committed = self._tried(batch[: len(batch) // 2])
         committed.add(self._tried(batch[len(batch) // 2 :]))
         return committed
+
+    def _foreseen(self, command: cmd.Command) -> Outcome:
+        try:
+            return Outcome(result=foreseen(self._opened(), self.desk, command, self._now()))
+        except Exception as error:  # whatever one command does, the others go on
+            if isinstance(error, StorageError) and not isinstance(error, StateDamaged):
+                self._abandon()
+            elif not isinstance(error, DomainError | StateDamaged):
+                log.exception("what %s would do is not known", type(command).__name__)
+            return Outcome(error)
 
     def _failed(self, batch: list[tuple[cmd.Command, Done]], error: StorageError) -> Committed:
         self._abandon()

@@ -22,6 +22,8 @@ from hotline.storage.queries.timeline import timeline
 from hotline.storage.reading import Reader
 from hotline.storage.store import StateDamaged, StorageError
 from hotline.web import ports
+from ivr.calls import Calls
+from ivr.phones import Phones
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -30,9 +32,9 @@ T = TypeVar("T")
 class WebQueries:
     """hotline.web.ports.Queries on a Reader."""
 
-    def __init__(self, reader: Reader) -> None:
-        """Take the reader whose threads run the queries."""
-        self._reader = reader
+    def __init__(self, reader: Reader, phones: Phones | None = None, calls: Calls | None = None) -> None:
+        """Take the reader whose threads run the queries, and the agents' phones and the calls where calls are served."""
+        self._reader, self._phones, self._calls = reader, phones, calls
 
     async def _run(self, query: Callable[..., T], *args: Any) -> T:
         try:
@@ -49,7 +51,9 @@ class WebQueries:
             consents=[
                 ports.ConsentView(each.at, each.code, each.decision, each.words, each.price_fen) for each in known.consents
             ],
-            cases=[ports.CaseView(case.number, "open", case.opened_at, case.owner) for case in known.cases],
+            cases=[
+                ports.CaseView(each.number, _case_state(closed=each.closed), each.opened_at, each.owner) for each in known.cases
+            ],
         )
         if known.damaged:
             raise ports.StateDamaged(mask(msisdn), view)
@@ -74,7 +78,23 @@ class WebQueries:
     async def agents(self) -> Sequence[ports.AgentView]:
         """All agents who ever logged in, by name."""
         found = await self._run(agents)
-        return [ports.AgentView(each.name, _shown(each), each.endpoint, each.paused or "", each.since) for each in found]
+        return [ports.AgentView(each.name, self._shown(each), each.endpoint, each.paused or "", each.since) for each in found]
+
+    def _shown(self, agent: Agent) -> str:
+        if not agent.logged_in:
+            return "logged_out"
+        if agent.paused is not None:
+            return "paused"
+        return "unreachable" if self._phones is not None and self._phones.unreachable(agent.endpoint) else "ready"
+
+    async def unreachable(self, endpoint: str) -> bool:
+        """Whether nobody can be rung at an endpoint just now; False where that is not known."""
+        return self._phones is not None and await self._phones.look(endpoint)
+
+    def disagreements(self) -> Sequence[ports.DisagreementView]:
+        """Calls about which Asterisk's records differ, the newest first."""
+        found = self._calls.recent if self._calls is not None else ()
+        return [ports.DisagreementView(*each) for each in reversed(found)]
 
     async def surge(self) -> ports.SurgeView:
         """The surge that is on, if any."""
@@ -89,7 +109,16 @@ class WebQueries:
         if found is None:
             return None
         return ports.CaseFound(
-            found.number, found.stream, "open", found.opened_at, found.owner, found.channel, found.words, found.recording
+            number=found.number,
+            msisdn=found.stream,
+            state=_case_state(closed=found.closed_at is not None),
+            opened_at=found.opened_at,
+            owner=found.owner,
+            channel=found.channel,
+            words=found.words,
+            recording=found.recording,
+            closed_at=found.closed_at,
+            result=found.result,
         )
 
     async def counts(self) -> ports.Counts:
@@ -99,10 +128,8 @@ class WebQueries:
         return ports.Counts(found.due, found.dead, max(0.0, oldest), found.events, found.wakes)
 
 
-def _shown(agent: Agent) -> str:
-    if not agent.logged_in:
-        return "logged_out"
-    return "ready" if agent.paused is None else "paused"
+def _case_state(*, closed: bool) -> str:
+    return "closed" if closed else "open"
 
 
 def _row(row: Waiting) -> ports.OutboxRow:

@@ -9,7 +9,7 @@ import logging
 import math
 import secrets
 from collections.abc import Callable, Sequence
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
@@ -21,7 +21,8 @@ from twisted.python.threadpool import ThreadPool
 from conf.problems import BadSettings
 from conf.settings import Settings
 from hotline.batch import Outcome
-from hotline.domain.calendar import Calendar, Span
+from hotline.desk import calendar_of
+from hotline.domain.call_back import too_old
 from hotline.domain.commands import Command
 from hotline.ledger import Ledger
 from hotline.metrics import Counted
@@ -37,10 +38,12 @@ from ivr.call_notes import CallNotes
 from ivr.calls import Calls
 from ivr.dialogue import House
 from ivr.flows import STARTS
+from ivr.gathering import gathered
 from ivr.inlet import Inlet
 from ivr.lint import problems_of
 from ivr.originate import CallBacks
 from ivr.peers import Peers, allowed
+from ivr.phones import Phones
 from ivr.prompts.voice import Voice, open_voice
 from ivr.queue_log import Tail
 from ivr.queue_view import QueueView
@@ -70,6 +73,7 @@ class Telephony:
         ami: the link to Asterisk's manager interface; None without [ami].
         view: the queue as Asterisk has it; stale while the link is down.
         calls: what became of each call.
+        phones: whether the agents' can be rung.
     """
 
     def __init__(
@@ -80,6 +84,7 @@ class Telephony:
         Raises: BadSettings (prompts, menus that would trap a caller).
         """
         self._settings, self._ledger, self._reader, self._reactor = settings, ledger, reader, reactor
+        self._net = gathered(reactor)
         self._inlet = Inlet(ledger.put, reactor)
         self._agents: dict[str, Agent] = {}
         self._makers = ThreadPool(0, 1, "prompts")
@@ -89,6 +94,7 @@ class Telephony:
         self._counted = Counted(counter)
         self.surge = SurgeWatch(reader, reactor, _now, self._prepare)
         self.ami, self.view, self.sync, self.calls = self._make_ami()
+        self.phones = Phones(self.ami, self.view)
         self.tail = Tail(settings.asterisk.run / QUEUE_LOG, self.calls.queue_log, reactor) if self.calls is not None else None
         self.house = self._make_house()
         self.call_backs = self._make_call_backs(owner)
@@ -109,10 +115,11 @@ class Telephony:
         if settings.ami is None:
             return None, view, None, None
         ami = settings.ami
-        endpoint = TCP4ClientEndpoint(reactor, ami.host, ami.port, timeout=CONNECT_S)
+        endpoint = TCP4ClientEndpoint(self._net, ami.host, ami.port, timeout=CONNECT_S)
         client = AmiClient(cast(Any, endpoint), ami.username, ami.secret, reactor, action_s=ami.action_s, ping_s=ami.ping_s)
         sync = QueueSync(client, view, self._wanted, reactor)
         notes = CallNotes(self._inlet.put, reactor, f"ami:{secrets.token_hex(4)}")
+        self._notes_lost = lambda: notes.lost
 
         def ended(stream: str, call: str, why: str, at: datetime) -> None:
             """What the dialogue has seen comes before the end, of which AMI tells first."""
@@ -128,6 +135,7 @@ class Telephony:
             settings=settings,
             voice=cast(Any, self.voice),
             execute=self._inlet.execute,
+            foresee=self._ledger.foresee,
             insist=self._insist,
             now=_now,
             calendar=calendar_of(settings),
@@ -139,6 +147,8 @@ class Telephony:
             agents_here=self._agents_here,
             agents_free=self._agents_free,
             surge=self.surge.says,
+            unheard=lambda call: self.calls is None or self.calls.unheard(call),
+            agent_at=self._agent_at,
             register=self._register,
             follows=self._follows,
             dials=settings.ami is not None,
@@ -149,7 +159,7 @@ class Telephony:
         if self.ami is None:
             return None
         settings, ledger = self._settings, self._ledger
-        return CallBacks(
+        relay = CallBacks(
             self.ami,
             self.view,
             ledger.execute,
@@ -158,9 +168,12 @@ class Telephony:
             _now,
             self._reactor,
             agents_answer=self.house.calendar.agents_answer,
-            give_up=timedelta(hours=settings.rules.call_back_give_up_h),
+            too_old=lambda since, now: too_old(settings.rules, self.house.calendar, since, now),
             dial=lambda number: number.removeprefix(settings.ivr.country),
         )
+        if self.sync is not None:
+            self.sync.aside, relay.asides.released = relay.aside, self.sync.changed
+        return relay
 
     def _gauges(self, registry: CollectorRegistry) -> None:
         def gauge(name: str, about: str, value: Callable[[], float]) -> None:
@@ -171,6 +184,14 @@ class Telephony:
         gauge("queue_waiting", "Callers who wait for an agent", lambda: len(self.view.waiting))
         gauge("queue_agents_free", "Agents whom a call would ring now", lambda: self.view.free_agents)
         gauge("calls_disagreeing", "Calls about which AMI, queue_log and CDR disagree", self._disagreements)
+        if self.ami is None or self.sync is None or self.calls is None:
+            return
+        ami, sync, calls = self.ami, self.sync, self.calls
+        gauge("calls_forgotten", "Calls given up because too many were followed", lambda: calls.forgotten)
+        gauge("call_notes_lost", "What happened in calls and could not be stored for too long", self._notes_lost)
+        gauge("queue_drifts", "Times that the queue was found to be other than its events told", lambda: self.view.drifts)
+        gauge("queue_refused", "Members of the queue whom Asterisk refuses to make as wanted", lambda: len(sync.refused))
+        gauge("ami_skipped", "Messages of AMI that were too long to be read", lambda: ami.skipped)
 
     def _disagreements(self) -> float:
         return float(sum(self.calls.disagreements.values())) if self.calls is not None else 0.0
@@ -264,7 +285,7 @@ class Telephony:
     def listen(self) -> None:
         """Listen for Asterisk; nobody is answered before the reactor runs. Raises: Twisted's CannotListenError."""
         at = self._settings.ivr.listen
-        self.port = self._reactor.listenTCP(at.port, self.server, backlog=BACKLOG, interface=at.host)
+        self.port = self._net.listenTCP(at.port, self.server, backlog=BACKLOG, interface=at.host)
 
     def start(self) -> None:
         """Begin to make prompts, and connect to Asterisk."""
@@ -295,21 +316,8 @@ class Telephony:
         return result
 
 
-def calendar_of(settings: Settings) -> Calendar:
-    """The agents' days and hours, as set."""
-    hours = settings.hours
-    return Calendar(
-        zone=settings.zone,
-        working=Span.of(hours.agents),
-        off=Span.of(hours.weekend),
-        holidays=frozenset(map(date.fromisoformat, hours.holidays)),
-        working_days=frozenset(map(date.fromisoformat, hours.working_days)),
-        new_year=frozenset(map(date.fromisoformat, hours.new_year)),
-    )
-
-
 def _refuse_traps(voice: Voice) -> None:
-    prompts = dict.fromkeys(voice.langs, frozenset(voice.catalogue))
+    prompts = {lang: voice.catalogue.words(lang) for lang in voice.langs}
     problems = [line for start, flows in STARTS.items() for line in problems_of(flows, prompts, start)]
     problems = list(dict.fromkeys(problems))
     if problems:

@@ -18,9 +18,10 @@ from twisted.internet.defer import Deferred, DeferredList, maybeDeferred
 from twisted.python.failure import Failure
 
 from ivr.ami import AmiClient
+from ivr.ami_events import QUEUE
 from ivr.ami_link import Clock
 from ivr.ami_wire import AmiError, AmiLost, Message
-from ivr.queue_view import EVENTS, Member, QueueView
+from ivr.queue_view import Member, QueueView
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +53,13 @@ class Wanted:
     penalty: int = 0
 
 
-def difference(queue: str, wanted: Sequence[Wanted], members: Sequence[Member]) -> list[dict[str, str]]:
+def difference(
+    queue: str, wanted: Sequence[Wanted], members: Sequence[Member], aside: Callable[[Member], bool] = lambda _member: False
+) -> list[dict[str, str]]:
     """The actions that make the members of `queue` as wanted, in order; removals first.
 
-    Of agents who want the same interface, the last has it: he logged in there later.
+    Of agents who want the same interface, the last has it: he logged in there later. Of who is set `aside`, it does not
+    matter that he is paused, as long as he is to take calls at all.
     """
     want = {each.interface: each for each in wanted}
     have = {each.interface: each for each in members}
@@ -71,7 +75,8 @@ def difference(queue: str, wanted: Sequence[Wanted], members: Sequence[Member]) 
         if there is None or (there.dynamic and there.name != agent.name):
             actions.append(_add(queue, agent))
             continue
-        if there.paused != (agent.paused is not None) or (agent.paused and there.reason != agent.paused):
+        kept = agent.paused is None and aside(there)
+        if not kept and (there.paused != (agent.paused is not None) or (agent.paused and there.reason != agent.paused)):
             actions.append(_pause(queue, interface, agent.paused))
         if there.penalty != agent.penalty:
             penalty = {"Interface": interface, "Penalty": str(agent.penalty), "Queue": queue}
@@ -103,6 +108,7 @@ class QueueSync:
     Attributes:
         view: who waits and who serves.
         refused: reason of the last action that Asterisk refused, by interface; empty when all is as wanted.
+        aside: whether a member is set aside, by this process or by another one, so that he may be paused.
     """
 
     def __init__(
@@ -115,13 +121,14 @@ class QueueSync:
         """Wire it; `wanted` tells the agents who are logged in, now or when its Deferred fires."""
         self.view = view
         self.refused: Mapping[str, str] = {}
+        self.aside: Callable[[Member], bool] = lambda _member: False
         self._client, self._wanted, self._clock = client, wanted, clock
         self._running = self._again = False
         self._later: Any = None
         self._rounds = 0
         client.on_up.append(self.changed)
         client.on_down.append(self._down)
-        client.on_event(EVENTS, self._event)
+        client.on_event(QUEUE, self._event)
 
     def changed(self) -> None:
         """An agent has logged in or out, paused or resumed, or the members may be others: compare them soon."""
@@ -148,7 +155,7 @@ class QueueSync:
         """One round; returns whether anything was to be done."""
         wanted: Sequence[Wanted] = await maybeDeferred(cast(Any, self._wanted))
         self.view.status(await self._client.listed({"Action": "QueueStatus", "Queue": self.view.name}))
-        actions = difference(self.view.name, wanted, self.view.members)
+        actions = difference(self.view.name, wanted, self.view.members, self.aside)
         refused: dict[str, str] = {}
         for batch in (actions[at : at + 100] for at in range(0, len(actions), 100)):
             answers: list[tuple[bool, Any]] = await DeferredList(

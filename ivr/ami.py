@@ -80,6 +80,7 @@ class AmiClient(Actions):
         on_turn: called when all events of one read have been told.
         up: whether there is a link.
         title: what Asterisk called itself at the last login.
+        skipped: messages that were longer than is read, since the start.
         why_down: reason of the last failure; "" while the link is up.
         links: number of links so far.
     """
@@ -100,6 +101,7 @@ class AmiClient(Actions):
         self.on_down: list[Callable[[str], None]] = []
         self.on_turn: list[Callable[[], None]] = []
         self.title, self.why_down, self.links = "", "not connected yet", 0
+        self.skipped = 0
         self._account = (username, secret)
         self._clock, self._action_s, self._ping_s = clock, action_s, ping_s
         self._listeners: dict[str, list[Callable[[Message], None]]] = {}
@@ -156,7 +158,12 @@ class AmiClient(Actions):
 
     def make_link(self) -> AmiProtocol:
         """A connection's protocol."""
-        return AmiProtocol(self._clock, self._action_s, self._tell, self._turned)
+        link = AmiProtocol(self._clock, self._action_s, self._tell, self._turned)
+        link.on_skipped = self._skipped
+        return link
+
+    def _skipped(self, number: int) -> None:
+        self.skipped += number
 
     async def _enter(self, link: AmiProtocol) -> None:
         """Log in, and wait until Asterisk is fully booted."""

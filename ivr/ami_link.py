@@ -98,6 +98,7 @@ class AmiProtocol(TwistedProtocol, Actions):
         self.wire = Wire()
         self.greeted: Deferred[None] = Deferred()
         self.on_lost: Callable[[Failure], None] = lambda _reason: None
+        self.on_skipped: Callable[[int], None] = lambda _number: None
         self.heard_at = clock.seconds()
         self._clock, self._action_s, self._on_event, self._on_turn = clock, action_s, on_event, on_turn
         self._pending: dict[str, _Pending] = {}
@@ -128,6 +129,7 @@ class AmiProtocol(TwistedProtocol, Actions):
             except Exception:  # a bug must cost neither the link nor the other events
                 log.exception("AMI: %r could not be dealt with", message)
         if self.wire.skipped > self._skipped:
+            self.on_skipped(self.wire.skipped - self._skipped)
             self._skipped = self.wire.skipped
             log.warning("AMI: a message was longer than is read; %d skipped on this link", self._skipped)
         if messages:

@@ -10,6 +10,7 @@ that neither memory nor step is lost.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 
 GREETING = b"Asterisk Call Manager/"
 GREETING_MAX = 256
@@ -22,6 +23,9 @@ LINE_OUT_MAX = 1000
 """Octets of one line that we send; Asterisk throws away a line of more than 1,024."""
 HEADERS_OUT_MAX = 120
 """Lines of one action; Asterisk reads 128."""
+
+SHORT = 4096
+"""Octets of a message whose headers are looked up one by one, until all are asked for."""
 
 _END = b"\r\n\r\n"
 _FOLLOWS = b"Response: Follows"
@@ -87,6 +91,8 @@ class Message:
 
     def get(self, name: str, default: str = "") -> str:
         """A header's value, the first of several; `default` when it is missing."""
+        if self._headers is None and len(self.octets) < SHORT and not self.octets.startswith(_FOLLOWS):
+            return _found(self.octets, name, default)  # of most events two or three headers of thirty are asked for
         value = self.headers.get(name, default)
         return value if isinstance(value, str) else value[0]
 
@@ -127,6 +133,20 @@ class Message:
 
     def __repr__(self) -> str:
         return f"<Message {self.event or 'Response ' + self.get('Response')}>"
+
+
+@lru_cache(maxsize=256)
+def _needle(name: str) -> bytes:
+    return f"\r\n{name}:".encode()
+
+
+def _found(octets: bytes, name: str, default: str) -> str:
+    needle = _needle(name)
+    at = len(needle) - 2 if octets.startswith(needle[2:]) else octets.find(needle) + len(needle)
+    if at == len(needle) - 1:
+        return default
+    end = octets.find(b"\r\n", at)
+    return octets[at : end if end >= 0 else None].decode("utf-8", "replace").strip()
 
 
 def _parse(octets: bytes) -> dict[str, str | list[str]]:

@@ -17,17 +17,6 @@ from ivr.ami_wire import Message
 
 PREFIX = "call-back-"
 """What the id of an attempt's channel begins with; Asterisk refuses a second channel of the same id."""
-EVENTS = (
-    "OriginateResponse",
-    "DialBegin",
-    "DialEnd",
-    "QueueCallerJoin",
-    "QueueCallerAbandon",
-    "AgentConnect",
-    "BridgeEnter",
-    "Hangup",
-)
-"""Events that tell how an attempt goes."""
 CAUSES: Mapping[int, str] = {
     1: "unreachable",  # unallocated number
     2: "unreachable",
@@ -103,7 +92,7 @@ class Attempt:
         return self.failed and self.gone >= {self.id, f"{self.id};2", self.caller or self.id}
 
     def event(self, message: Message) -> None:
-        """Take one of EVENTS that names this attempt's channel."""
+        """Take one of `ivr.ami_events.ATTEMPT` that names this attempt's channel."""
         kind, channel = message.event, message.get("Uniqueid")
         if kind == "OriginateResponse":
             self.answered |= message.get("Response") == "Success"

@@ -18,7 +18,7 @@ from typing import Literal, TypeVar
 
 from ivr.errors import CallEnded, CommandFailed
 from ivr.replies import Reply
-from ivr.wire import DIGITS, KEYS, MISSING, Commands, Limits, Wire, duration_s, escape, seconds_of
+from ivr.wire import DIGITS, KEYS, MISSING, Commands, Limits, Wire, argument, duration_s, escape, seconds_of
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -122,7 +122,7 @@ class Call(Commands):
             offset: samples to leave out.
             within_s: its longest duration; 0: measured where the file is here, else SOUND_MAX_S.
         """
-        line = b'STREAM FILE %b "%b" %d\n' % (self._argument("STREAM FILE", name), escape(escape_digits), offset)
+        line = b'STREAM FILE %b "%b" %d\n' % (argument("STREAM FILE", name), escape(escape_digits), offset)
         reply = self._live(line, "STREAM FILE", (within_s or duration_s(name)) + self._command_s, missing=True)
         return self._digit("STREAM FILE", reply.result)
 

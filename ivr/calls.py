@@ -13,6 +13,7 @@ ended a call is taken from HangupRequest: AgentComplete says "caller" also when 
 from __future__ import annotations
 
 import logging
+import re
 from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Sequence
 from datetime import datetime
@@ -33,6 +34,8 @@ log = logging.getLogger(__name__)
 
 SETTLE_S = 5.0
 """How long after the end of a call its Cdr and the queue_log's lines may come, in seconds."""
+SETTLE_TOGETHER_S = 0.25
+"""Calls that ended within so many seconds are compared together."""
 LOOK_S = 300.0
 """How often Asterisk is asked which calls there are, in seconds."""
 OPEN_MAX = 20_000
@@ -41,6 +44,8 @@ EARLY_MAX = 2000
 """Ends of calls that are kept for a registration that comes after them."""
 STEPS_MAX = 500
 """Steps of one call; a caller who goes round and round must not fill the ledger."""
+_NUMBER = re.compile(r"(?<=/)[0-9]{7,}")
+"""An agent may be rung at a number, which neither the log nor a page may show."""
 DISAGREEMENTS_MAX = 100
 """The newest are kept to be shown."""
 
@@ -81,6 +86,7 @@ class Calls:
         self._calls: OrderedDict[str, Followed] = OrderedDict()
         self._early: OrderedDict[str, tuple[datetime, str]] = OrderedDict()
         self._out: dict[str, list[CallStep]] = {}
+        self._settling: deque[tuple[float, Followed]] = deque()
         self._over: list[tuple[Followed, str, datetime]] = []
         self._cdr_seen = self._log_seen = False
         self._looking: Any = None
@@ -132,6 +138,11 @@ class Calls:
         call = self._calls.get(call_id)
         return call is not None and not call.over
 
+    def unheard(self, call_id: str) -> bool:
+        """Whether events of a call were not seen, because the link is down, or was, or we were, during the call."""
+        call = self._calls.get(call_id)
+        return not self._client.up or call is None or call.gap
+
     def queue_log(self, line: Line) -> None:
         """Take a line of Asterisk's queue_log."""
         self._log_seen = True
@@ -168,10 +179,9 @@ class Calls:
             self._does[message.event](call, message, moment(message.get("Timestamp"), self._now()))
 
     def _of(self, message: Message) -> Followed | None:
-        calls, headers = self._calls, message.headers
+        calls = self._calls
         for name in ("Uniqueid", "Linkedid", "DestLinkedid", "TransfererLinkedid", "OrigTransfererLinkedid"):
-            value = headers.get(name)
-            if isinstance(value, str) and (call := calls.get(value)) is not None:
+            if (call := calls.get(message.get(name))) is not None:
                 return call
         return None
 
@@ -284,7 +294,9 @@ class Calls:
     def _end(self, call: Followed, why: str, at: datetime) -> None:
         call.over = True
         self._over.append((call, why, at))
-        self._clock.callLater(SETTLE_S, self._settle, call)
+        self._settling.append((self._clock.seconds() + SETTLE_S, call))
+        if len(self._settling) == 1:
+            self._clock.callLater(SETTLE_S, self._settle_due)
 
     # Asterisk's other records.
 
@@ -294,12 +306,21 @@ class Calls:
         if call is not None and len(call.cdrs) < STEPS_MAX:
             call.cdrs.append((message.get("DestinationChannel"), message.get("Disposition")))
 
+    def _settle_due(self) -> None:
+        """One timer for all that have ended, for they are due in their order."""
+        due = self._clock.seconds() + SETTLE_TOGETHER_S
+        while self._settling and self._settling[0][0] <= due:
+            self._settle(self._settling.popleft()[1])
+        if self._settling:
+            self._clock.callLater(self._settling[0][0] - self._clock.seconds(), self._settle_due)
+
     def _settle(self, call: Followed) -> None:
         self._calls.pop(call.id, None)
         if call.gap:
             return
-        for kind, events, other in differences(call, cdr=self._cdr_seen, queue_log=self._log_seen):
+        for kind, *values in differences(call, cdr=self._cdr_seen, queue_log=self._log_seen):
             self.disagreements[kind] += 1
+            events, other = (_NUMBER.sub("…", each) for each in values)
             self.recent.append(Disagreement(self._now(), call.id, kind, events, other))
             log.warning("call %s: Asterisk's records differ (%s): %s against %s", call.id, kind, events, other)
 

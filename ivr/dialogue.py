@@ -2,7 +2,7 @@
 
 Theory of operation. A prompt can be cut short by any key, and that key counts: it is *heard* and taken by whatever asks next,
 so a caller who knows his way never waits. A menu is said in full once, then shorter, and at most `attempts` times; then an
-agent is called. Steps are gathered and stored with the next command, at the latest STEPS_S seconds on, so that a call costs
+agent is called. Steps are gathered and stored with the next command, at the latest STEPS later, so that a call costs
 few commits and yet can be watched.
 """
 
@@ -32,8 +32,8 @@ MENUS_MAX = 60
 """Menus in one call; after that an agent is called."""
 HIDDEN = "call:"
 """The stream of a call whose caller is not known begins with this."""
-STEPS_S = 2.0
-"""Steps are stored with the next command, or when the caller comes to a menu so many seconds after the first of them."""
+STEPS = timedelta(seconds=2)
+"""Steps are stored with the next command, or when the caller comes to a menu so long after the first of them."""
 PROMPT_S = 5.0
 """How long a caller waits in silence for a prompt that is being made, in seconds; then he goes on without it."""
 START_S = 2.0
@@ -82,6 +82,7 @@ class House:
         settings: of the hotline.
         voice: the prompts.
         execute: hands a command to the ledger; its Deferred fires with the outcome when that is durable.
+        foresee: what a command's result would be, with nothing stored; as `execute`.
         insist: hands over a command that must not be lost: tried again until it is durable.
         now: the time, aware UTC.
         calendar: hours, working days, greetings.
@@ -93,9 +94,12 @@ class House:
         agents_here: whether any agent is logged in.
         agents_free: whether a call would ring an agent at once.
         surge: while ops have declared one, what callers are told first in a language, perhaps ""; None at other times.
+        unheard: whether AMI's events of a call were not seen, or not all, so that the dialplan's word counts.
+        agent_at: name of the agent at an interface.
         register: told whose call is whose, by call and stream, so that AMI's events find their caller.
         follows: whether AMI will tell when this call ends.
-        count: told of what went wrong: prompt_missing, prompt_late, prompt_failed, flow_failed, not_stored.
+        count: told of what went wrong: prompt_missing, prompt_late, prompt_failed, flow_failed, not_stored; unsaid: a menu was
+            left without a word where the linter knows of no such way.
         dials: whether somebody dials call-backs: without AMI nobody does.
         on_said: told call, prompt and words of whatever a caller is told, also where there is no sound for it.
     """
@@ -103,6 +107,7 @@ class House:
     settings: Settings
     voice: Voice
     execute: Callable[[Command], Any]
+    foresee: Callable[[Command], Any]
     insist: Callable[[Command], None]
     now: Callable[[], datetime]
     calendar: Calendar
@@ -111,6 +116,8 @@ class House:
     agent_of: Callable[[str], str] = lambda _name: ""
     waiting: Callable[[], tuple[int, int | None]] = lambda: (0, None)
     wait_at: Callable[[int], int | None] = lambda _place: None
+    unheard: Callable[[str], bool] = lambda _call: False
+    agent_at: Callable[[str], str] = lambda interface: interface
     agents_here: Callable[[], bool] = lambda: True
     agents_free: Callable[[], bool] = lambda: True
     surge: Callable[[str], str | None] = lambda _lang: None
@@ -147,6 +154,7 @@ class Talk:
         entered_queue: when the caller began to wait for an agent, if he did.
         goes_to: what the dialplan does when the dialogue ends: queue, or owner.
         came_from: the menu before this one.
+        sayings: prompts said so far, cut short or missing ones too.
     """
 
     call: Line
@@ -165,6 +173,7 @@ class Talk:
     came_from: str = ""
     visits: dict[str, int] = field(default_factory=dict)
     menus: int = 0
+    sayings: int = 0
     commands: int = 0
 
     @property
@@ -173,10 +182,14 @@ class Talk:
         return self.stream.startswith(HIDDEN)
 
     def meet(self) -> None:
-        """Ask the ledger who this is, and begin the call there. Raises NotStored."""
+        """Ask the ledger who this is, and have the call begun there. Raises NotStored."""
         number = self.call.env.get("agi_dnid", "")
         start = StartCall(stream=self.stream, call=self.call.id, number=number, shown=self.shown, lang=self.lang)
-        self.caller = self.do(start, START_S)
+        self.flush()
+        try:
+            self.caller = self._told(self.house.foresee(start), START_S)
+        finally:  # who waits to be greeted need not wait for a commit, too
+            self.house.insist(start)
         self.lang = self.lang or self.known().lang
 
     def known(self) -> Caller:
@@ -199,10 +212,12 @@ class Talk:
 
     def play(self, name: str, /, **values: Any) -> None:
         """Play a prompt that must be heard to its end; keys are not taken."""
+        self.sayings += 1
         self._stream(name, values, "")
 
     def say(self, name: str, /, **values: Any) -> str:
         """Play a prompt unless a key has been heard already; returns the key heard, or ""."""
+        self.sayings += 1
         if self.heard:
             return self.heard
         self.heard = self._stream(name, values, KEYS)
@@ -210,8 +225,7 @@ class Talk:
 
     def farewell(self) -> None:
         """Take leave as fits the day."""
-        day = self.house.calendar.greeting(self.house.now())
-        self.say("farewell_new_year" if day == "new_year" else "farewell")
+        self.say("farewell_new_year" if self.house.calendar.greeting(self.house.now()) == "new_year" else "farewell")
 
     def file_of(self, name: str, /, **values: Any) -> str:
         """The sound of a prompt that somebody else is to hear, without extension, or "" where it is not there in time."""
@@ -333,8 +347,11 @@ class Talk:
         within `within_s` seconds (0: those of the call), though it may have later.
         """
         self.flush()
+        return self._told(self.house.execute(command), within_s)
+
+    def _told(self, outcome_to_come: Any, within_s: float) -> Any:
         try:
-            outcome = self.call.wait(self.house.execute(command), within_s)
+            outcome = self.call.wait(outcome_to_come, within_s)
         except CommandLate as late:
             self.house.count("not_stored")
             raise NotStored from late
@@ -362,9 +379,10 @@ class Talk:
 
     def enter(self, menu: Menu) -> None:
         """Come to a menu. Raises Diverted to an agent when the caller goes round in circles."""
-        if self.steps and self.house.now() - self.steps[0].at > timedelta(seconds=STEPS_S):
+        at = self.house.now()
+        if self.steps and at - self.steps[0].at > STEPS:
             self.flush()
-        self.step("menu", menu.name)
+        self.steps.append(CallStep(at, "menu", menu.name))
         self.menus += 1
         self.visits[menu.name] = self.visits.get(menu.name, 0) + 1
         if menu.name != AGENT and (self.visits[menu.name] > menu.visits or self.menus > MENUS_MAX):
@@ -381,7 +399,10 @@ def converse(talk: Talk, flows: Mapping[str, Flow], start: str) -> str:
         flow = flows[name]
         try:
             talk.enter(flow.menu)
+            before = talk.sayings
             following = flow.visit(talk)
+            if talk.sayings == before and following not in flow.menu.skips:
+                talk.house.count("unsaid")
             talk.came_from, name = name, following
         except Diverted as diverted:
             talk.step("diverted", diverted.why)

@@ -10,20 +10,21 @@ from twisted.internet.defer import Deferred
 from hotline.domain.call_commands import EndCall, NoteCall, StartCall
 from hotline.domain.commands import Command
 
-PATIENCE_S = {NoteCall: 0.2, EndCall: 0.2, StartCall: 0.01}
-"""How long a command may wait for others, in seconds; all others go at once, and take those along that wait."""
+PATIENT = frozenset({StartCall, NoteCall, EndCall})
+"""Commands on whose answer nobody waits; all others go at once, and take those along that wait."""
+PATIENCE_S = 0.2
+"""How long a command may wait for others, in seconds."""
 Put = Callable[[Any, Callable[[Any], None]], None]
 
 
 class Clock(Protocol):
     """What is used of the reactor."""
 
-    def seconds(self) -> float: ...
     def callLater(self, delay: float, callable: Callable[..., Any], *args: Any) -> Any: ...
 
 
 class Inlet:
-    """The ledger's inlet for calls: commands of PATIENCE_S wait for others, in order.
+    """The ledger's inlet for calls: those of PATIENT wait for others, in order.
 
     The ledger commits each lot in one go, and a commit costs nearly the same for one command as for twenty.
     """
@@ -32,7 +33,6 @@ class Inlet:
         """Put to `put`."""
         self._put, self._clock = put, clock
         self._held: list[tuple[Command, Callable[[Any], None]]] = []
-        self._due = 0.0
         self._timer: Any = None
 
     def __len__(self) -> int:
@@ -40,16 +40,11 @@ class Inlet:
 
     def put(self, command: Command, done: Callable[[Any], None]) -> None:
         """As the ledger's `put`."""
-        patience_s = PATIENCE_S.get(type(command))
         self._held.append((command, done))
-        if patience_s is None:
+        if type(command) not in PATIENT:
             self.flush()
-            return
-        due = self._clock.seconds() + patience_s
-        if self._timer is None or due < self._due - 0.001:
-            self._stop()
-            self._due = due
-            self._timer = self._clock.callLater(patience_s, self.flush)
+        elif self._timer is None:
+            self._timer = self._clock.callLater(PATIENCE_S, self.flush)
 
     def execute(self, command: Command) -> Deferred[Any]:
         """As the ledger's `execute`."""

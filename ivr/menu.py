@@ -36,6 +36,7 @@ class Menu:
         again: the shorter form, said after silence or a wrong key.
         keys: which key may lead to which menus or ends.
         leads: where it may lead without a key, as when there is nothing to choose from.
+        skips: those of `leads` where it may go before anything is said.
         says: further prompts said here.
         back: where # leads.
         visits: how often one call may come here; after that an agent is called.
@@ -46,6 +47,7 @@ class Menu:
     again: str = ""
     keys: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     leads: tuple[str, ...] = ()
+    skips: tuple[str, ...] = ()
     says: tuple[str, ...] = ()
     back: str = "main"
     visits: int = 10

@@ -1,19 +1,20 @@
 """Rings callers who asked to be called back: rows of the outbox's channel "call" become calls, and what came of them is noted.
 
 Theory of operation: rows wait here in the order in which their callers began to wait. One is dialled when an agent is free for
-it: callers who wait since earlier come first, and each attempt that has no agent yet has one set aside. First the ledger is told,
-by a command whose id comes from the row: when it has been told before, a former process dialled or was about to, and it is not
-dialled again. Then Asterisk is told, by a channel id that comes from the row, too. A living channel of such an id is followed
-wherever it is found; one that is gone without our seeing its end has failed. The wish itself, its tries, and the times between
-them are the ledger's.
+it: callers who wait since earlier come first, and each attempt has an agent set aside (asides.py) until it waits at the front of
+the queue. First the ledger is told, by a command whose id comes from the row: when it has been told before, a former process
+dialled or was about to, and it is not dialled again. Then Asterisk is told, by a channel id that comes from the row, too. A
+living channel of such an id is followed wherever it is found; one that is gone without our seeing its end has failed. The wish
+itself, its tries, and the times between them are the ledger's.
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from twisted.internet.defer import Deferred
@@ -22,10 +23,12 @@ from hotline.domain.call_commands import CallStep, NoteCall, NoteCallBack
 from hotline.domain.call_events import CallBackQueued
 from hotline.domain.commands import Command
 from ivr.ami import AmiClient
+from ivr.ami_events import ATTEMPT
 from ivr.ami_link import Clock
 from ivr.ami_wire import AmiBusy, AmiError, AmiLate, AmiLost, Message
-from ivr.attempt import EVENTS, PREFIX, Attempt
-from ivr.queue_view import QueueView
+from ivr.asides import Asides
+from ivr.attempt import PREFIX, Attempt
+from ivr.queue_view import Member, QueueView
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +49,8 @@ APPEAR_S = 5.0
 """How long Asterisk may take to make a channel that it was told to make, in seconds."""
 LIST_S = 60.0
 """How often Asterisk is asked for its channels while attempts live, in seconds."""
+AGED_S = 60.0
+"""How often it is looked for rows that are too old, in seconds; a row that is new here is looked at at once."""
 CONTEXT, OUT = "shouwen-callback", "shouwen-out"
 """Where the dialplan takes up who has answered, and where it dials."""
 _MARK = PREFIX.encode()
@@ -56,6 +61,7 @@ class CallBacks:
 
     Attributes:
         outcomes: how many attempts ended how.
+        asides: the agents who are kept for those who are being rung.
     """
 
     def __init__(
@@ -69,7 +75,7 @@ class CallBacks:
         clock: Clock,
         *,
         agents_answer: Callable[[datetime], bool] = lambda _now: True,
-        give_up: timedelta = timedelta(hours=24),
+        too_old: Callable[[datetime, datetime], bool] = lambda _since, _now: False,
         dial: Callable[[str], str] = str,
     ) -> None:
         """Wire it.
@@ -81,20 +87,23 @@ class CallBacks:
             still_due: whether a row still waits and is this process's; it may fail.
             now: aware UTC.
             agents_answer: whether it is within the agents' hours.
-            give_up: how long after the beginning of his wait nobody is dialled any more.
+            too_old: whether who waits since then is not dialled any more now.
             dial: what is dialled for a number.
         """
         self.outcomes: Counter[str] = Counter()
         self._client, self._view, self._execute, self._insist = client, view, execute, insist
         self._still_due, self._now, self._clock = still_due, now, clock
-        self._agents_answer, self._give_up, self._dial_as = agents_answer, give_up, dial
+        self._agents_answer, self._too_old, self._dial_as = agents_answer, too_old, dial
         self._waiting: dict[int, Attempt] = {}
         self._live: dict[int, Attempt] = {}
         self._noting: set[int] = set()
         self._listed = self._listing = self._stopping = False
+        self._granted_until = math.inf
+        self.asides = Asides(client, view, now, clock)
         self._listed_at = 0.0
+        self._aged_at = -AGED_S
         self._timer: Any = None
-        client.on_event(EVENTS, self._event)
+        client.on_event(ATTEMPT, self._event)
         client.on_up.append(self._up)
         client.on_down.append(self._down)
         client.on_turn.append(self._turned)
@@ -109,7 +118,24 @@ class CallBacks:
             if row not in self._waiting and row not in self._live and row not in self._noting:
                 self._waiting[row] = Attempt(row, stream, queued)
                 self._listed = self._listed and not left
+                self._aged_at = -AGED_S
         self._soon()
+
+    def grant(self, until_s: float) -> None:
+        """Let this process dial until then, in the clock's seconds. Attempts that live are followed in any case."""
+        self._granted_until = until_s
+        self._soon()
+
+    @property
+    def granted(self) -> bool:
+        """Whether this process is the one that dials."""
+        return self._clock.seconds() < self._granted_until
+
+    def release(self) -> list[int]:
+        """Let go of the rows that are not dialled, for the process that dials; returns their ids."""
+        rows = [*self._waiting]
+        self._waiting.clear()
+        return rows
 
     def pending(self) -> int:
         """How many rows have no durable outcome yet."""
@@ -126,6 +152,7 @@ class CallBacks:
             self._timer.cancel()
         for attempt in [each for each in self._live.values() if each.ending]:
             self._finish(attempt)
+        self.asides.stop()
 
     # -- whose turn it is
 
@@ -147,7 +174,8 @@ class CallBacks:
         self._forget_old()
         if self._client.up and (not self._listed or (self._live and self._clock.seconds() - self._listed_at >= LIST_S)):
             self._list()
-        if self._may_dial() and self._view.free_agents > self._unserved():
+        self.asides.review()
+        if self._may_dial():
             for attempt in sorted(self._waiting.values(), key=_by_place):
                 if attempt.row in self._waiting and self._ripe(attempt):
                     if not self._has_agent(attempt):
@@ -156,13 +184,16 @@ class CallBacks:
         self._soon(LOOK_S)
 
     def _forget_old(self) -> None:
-        oldest = self._now() - self._give_up
-        for attempt in [each for each in self._waiting.values() if each.queued.queued_at < oldest]:
+        now, seconds = self._now(), self._clock.seconds()
+        if seconds < self._aged_at + AGED_S or not self.granted:
+            return
+        self._aged_at = seconds
+        for attempt in [each for each in self._waiting.values() if self._too_old(each.queued.queued_at, now)]:
             self._end(attempt, "not_dialled")
 
     def _may_dial(self) -> bool:
         up = self._client.up and self._view.fresh and self._listed
-        return up and not self._stopping and self._agents_answer(self._now())
+        return up and self.granted and not self._stopping and self._agents_answer(self._now())
 
     def _ripe(self, attempt: Attempt) -> bool:
         """Whether he could be dialled: there is no other attempt for him, and no trouble of our own just now."""
@@ -171,24 +202,37 @@ class CallBacks:
 
     def _has_agent(self, attempt: Attempt) -> bool:
         """Whether an agent is left for him when all who come first have one."""
-        return self._view.free_agents - self._unserved() > self._before(attempt)
+        return len(self.asides.spare()) - self._unserved() > self._before(attempt)
 
     def _unserved(self) -> int:
-        return sum(not each.connected for each in self._live.values())
+        """Attempts that are to have an agent, and for which none is set aside: he was let go, or a former process dialled."""
+        return sum(not each.connected and not self.asides.has(each.row) for each in self._live.values())
 
     def _before(self, attempt: Attempt) -> int:
-        """Callers in the queue who began to wait earlier; attempts who wait there have their agents already."""
-        ours = {each.id for each in self._live.values()}
-        return sum(each.entered_at < attempt.queued.queued_at and each.call not in ours for each in self._view.waiting)
+        """Callers in the queue who began to wait earlier; attempts who wait there are counted as unserved.
+
+        Whoever waits though an agent is free is about to be given him, however late he came: Asterisk is ringing.
+        """
+        ours, now = {each.id for each in self._live.values()}, self._now()
+        others = [each for each in self._view.waiting if each.call not in ours]
+        earlier = sum(each.entered_at < attempt.queued.queued_at for each in others)
+        free = sum(each.free(now) for each in self.asides.spare())
+        return max(earlier, min(len(others), free))
+
+    def aside(self, member: Member) -> bool:
+        """Whether a member is set aside, and rightly so: by this process, or by another one that dials."""
+        return member.set_aside and (member.interface in self.asides.interfaces or not self.granted)
 
     # -- dialling
 
     def _begin(self, attempt: Attempt) -> None:
         self._live[attempt.row] = self._waiting.pop(attempt.row)
+        self.asides.keep(attempt.row)
         Deferred.fromCoroutine(self._dial(attempt)).addErrback(lambda failure: self._put_back(attempt, failure.value))
 
     async def _dial(self, attempt: Attempt) -> None:
         if not await self._still_due(attempt.row):
+            self.asides.let_go(attempt.row)
             self._live.pop(attempt.row, None)  # he has spoken with an agent meanwhile, or another process has the row
             return
         if not attempt.begun and not await self._announce(attempt):
@@ -225,6 +269,7 @@ class CallBacks:
         if error is not None:
             log.warning("call-back %d waits: %s", attempt.row, type(error).__name__)
             attempt.not_before = self._clock.seconds() + AGAIN_S
+        self.asides.let_go(attempt.row)
         if self._live.pop(attempt.row, None) is not None:
             self._waiting[attempt.row] = attempt
         self._soon(LOOK_S)
@@ -238,6 +283,8 @@ class CallBacks:
         if attempt is None or attempt.sent_at is None:
             return
         attempt.event(message)
+        if attempt.joined or attempt.connected or attempt.ending:
+            self.asides.let_go(attempt.row)
         if attempt.complete:
             self._finish(attempt)
         elif attempt.ending:
@@ -253,6 +300,7 @@ class CallBacks:
     def _finish(self, attempt: Attempt, outcome: str = "") -> None:
         if self._live.get(attempt.row) is attempt:
             del self._live[attempt.row]
+            self.asides.let_go(attempt.row)
             self._end(attempt, outcome or attempt.outcome())
 
     def _end(self, attempt: Attempt, outcome: str) -> None:
@@ -277,6 +325,7 @@ class CallBacks:
 
     def _down(self, _reason: str) -> None:
         self._listed = False
+        self.asides.lost()
         for attempt in self._live.values():
             attempt.gap |= attempt.sent_at is not None
 

@@ -16,23 +16,12 @@ from datetime import datetime, timedelta
 from ivr.ami_wire import Message
 from ivr.stamps import moment
 
-EVENTS = (
-    "QueueCallerJoin",
-    "QueueCallerLeave",
-    "QueueCallerAbandon",
-    "QueueMemberAdded",
-    "QueueMemberRemoved",
-    "QueueMemberPause",
-    "QueueMemberStatus",
-    "QueueMemberPenalty",
-    "QueueMemberRinginuse",
-    "AgentComplete",
-)
-"""Events that the view lives on."""
 CAN_RING = frozenset({0, 1})
 """Device states in which app_queue rings a member: UNKNOWN and NOT_INUSE."""
 ON_DUTY = frozenset({0, 1, 2, 3, 6, 7, 8})
 """Device states of a phone that is there: all but INVALID (4) and UNAVAILABLE (5)."""
+SET_ASIDE = "call-back"
+"""Reason of the pause of an agent whom Asterisk gives to nobody, until the caller who is being rung waits in the queue."""
 TALK_S = 120.0
 """Length of a call with an agent in seconds, until some have been measured. Ours."""
 SMOOTH = 0.25
@@ -82,12 +71,22 @@ class Member:
 
     def free(self, now: datetime) -> bool:
         """Whether a call would ring him now."""
-        return not self.paused and not self.in_call and self.status in CAN_RING and (self.free_at is None or self.free_at <= now)
+        return not self.paused and self.idle and (self.free_at is None or self.free_at <= now)
+
+    @property
+    def idle(self) -> bool:
+        """Whether he is in no call and his phone can be rung; the time that he has after a call may last."""
+        return not self.in_call and self.status in CAN_RING
+
+    @property
+    def set_aside(self) -> bool:
+        """Whether he is kept for somebody who is being called back."""
+        return self.paused and self.reason == SET_ASIDE
 
     @property
     def on_duty(self) -> bool:
         """Whether he takes calls, now or after the one that he is in."""
-        return not self.paused and self.status in ON_DUTY
+        return (not self.paused or self.set_aside) and self.status in ON_DUTY
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from sys import intern
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from ivr.errors import WireError
@@ -25,6 +25,8 @@ ENVIRONMENT_MAX = 64 * 1024
 """Octets of the environment block: 22 short lines, and what the dialplan passes as arguments."""
 BLOCK_MAX = 64 * 1024
 """Octets of one reply over several lines; the longest usage text has 2 KiB."""
+PAIR_MAX = 200
+"""Characters of a line of the environment that is kept to be shared by calls."""
 NOISE_MAX = 100
 """Lines that are no AGI before the connection is given up."""
 
@@ -64,6 +66,7 @@ _BRACKET = re.compile(rb"200 result=\S* \(")
 _CLOSED = re.compile(rb"\)(?:\s*$| endpos=-?\d)")
 _CODE = re.compile(rb"([1-9]\d\d)(?=[ -]|$)")
 _PROGRESS = re.compile(rb"1\d\d(?=[ -]|$)")
+_ENDED = re.compile(rb"200 result=(-?[0-9]{1,3}) endpos=([0-9]{1,18})\n")
 _USAGE_END = b"520 End of proper usage."
 _USUAL: Final[dict[bytes, tuple[Event, ...]]] = {
     b"200 result=%d\n" % result: (Reply(200, str(result)),) for result in (-1, 0, 1, 6, *b"0123456789*#")
@@ -86,6 +89,13 @@ def parse(line: bytes) -> Reply | None:
 
 def _text(octets: bytes) -> str:
     return octets.decode("utf-8", "replace")
+
+
+@lru_cache(maxsize=1024)
+def _pair(line: str) -> tuple[str, str] | None:
+    """A line of the environment; most are the same in all calls, which then share what it says."""
+    name, colon, value = line.partition(":")
+    return (name.strip(), value.strip()) if colon else None
 
 
 class Reader:
@@ -114,6 +124,9 @@ class Reader:
             usual = _USUAL.get(data)
             if usual is not None:
                 return usual
+            found = _ENDED.fullmatch(data)
+            if found is not None:
+                return (Reply(200, found[1].decode(), None, int(found[2])),)
         events: list[Event] = []
         data = self._rest + data if self._rest else data
         self._rest = b""
@@ -141,9 +154,9 @@ class Reader:
         self._kind = ""
         values: dict[str, str] = {}
         for line in _text(data[:end]).split("\n"):
-            name, colon, value = line.partition(":")
-            if colon:
-                values[intern(name.strip())] = intern(value.strip())  # most are the same in all calls
+            pair = _pair(line) if len(line) < PAIR_MAX else _pair.__wrapped__(line)
+            if pair is not None:
+                values[pair[0]] = pair[1]
         events.append(Environment(values))
         return data[end + 1 :]
 

@@ -11,7 +11,8 @@ import logging
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from hotline.domain.call_commands import EndCall
+from hotline.domain.call_commands import CallStep, EndCall
+from hotline.domain.calling import SPOKE
 from hotline.domain.errors import BadMsisdn
 from hotline.domain.msisdn import msisdn
 from ivr.call import Call
@@ -70,7 +71,11 @@ class Scripts:
 
     def survey(self, call: Call) -> None:
         """An agent has hung up and the caller is still there."""
-        self._go(self._talk(call), AFTER, "survey")
+        unheard, talk = self._house.unheard(call.id), self._talk(call)
+        interface, seconds = [*call.args, "", ""][:2]
+        if unheard:
+            self._spoke(call, talk, interface, seconds)
+        self._go(talk, AFTER, "survey")
 
     def callback(self, call: Call) -> None:
         """Somebody who asked to be called back has answered; who he is, and since when he waits, our relay has told."""
@@ -78,12 +83,14 @@ class Scripts:
 
     def after(self, call: Call) -> None:
         """The call is over: note it, unless AMI has told already. The dialplan tells on a channel of its own whose end it was."""
-        stage = next(iter(call.args), "")
-        call.id = next(iter(call.args[6:]), "") or call.id
-        talk = self._talk(call)
+        stage, dialled, _queued, interface, seconds, _cause, ended = [*call.args, *[""] * 7][:7]
+        call.id = ended or call.id
+        unheard, talk = self._house.unheard(call.id), self._talk(call)
         self._recall(talk)
         if stage == ENTERED:  # gone before our server had heard of him
             self._meet(talk)
+        if unheard and (stage in ("queue", "survey") or (stage == "owner" and dialled == "ANSWER")):
+            self._spoke(call, talk, interface if stage != "owner" else "", seconds)
         self._end(talk, ENDED_BY.get(stage, "caller"))
 
     def check(self, call: Call) -> None:
@@ -95,7 +102,7 @@ class Scripts:
     def _talk(self, call: Call) -> Talk:
         """The dialogue; whose it is, as far as can be told without asking Asterisk."""
         own = self._stream(call)
-        prefix = f"{call.id}:{call.script}:{self._house.now():%H%M%S%f}"
+        prefix = f"{call.id}:{call.script}:{self._house.now().timestamp():.6f}"
         talk = Talk(call, self._house, own, shown=not own.startswith(HIDDEN), prefix=prefix)
         talk.told_lang = call.env.get("agi_language", "")
         return talk
@@ -110,6 +117,15 @@ class Scripts:
             since = call.get_variable("SHOUWEN_SINCE")
             talk.entered_queue = datetime.fromisoformat(since) if since else None
         self._house.register(call.id, talk.stream)
+
+    def _spoke(self, call: Call, talk: Talk, interface: str, seconds: str) -> None:
+        """Note with whom the caller has spoken, of which AMI's events have not told; "": with the owner of his case."""
+        way = "queue" if interface else "owner"
+        if not interface and (call.get_variable("DIALSTATUS") or "") == "ANSWER":
+            interface = call.get_variable("SHOUWEN_OWNER") or ""
+        if interface:
+            ms = int(seconds) * 1000 if seconds.isdecimal() else None
+            talk.steps.append(CallStep(self._house.now(), SPOKE, self._house.agent_at(interface), way, ms))
 
     def _stream(self, call: Call) -> str:
         try:

@@ -65,7 +65,7 @@ class AgiConnection(Protocol):
         self._within_s = 0.0
         self._wait: Waiting | None = None
         self._surplus = 0
-        self._direct: Callable[[bytes], Any] | None = None
+        self._send: Callable[[bytes], int] | None = None
         self._seconds = server.clock.seconds
 
     # -- Twisted's side
@@ -77,7 +77,8 @@ class AgiConnection(Protocol):
             self.transport.abortConnection()
             return
         self.transport.setTcpNoDelay(True)
-        self._direct = getattr(self.transport, "writeSomeData", None)
+        handle = getattr(self.transport, "getHandle", None)
+        self._send = handle().send if handle is not None else None
 
     def dataReceived(self, data: bytes) -> None:
         """Hand on what Asterisk says."""
@@ -111,6 +112,7 @@ class AgiConnection(Protocol):
     def connectionLost(self, reason: Failure = connectionDone) -> None:  # noqa: ARG002
         """Whatever waits for Asterisk ends; what waits for our own side does not."""
         self.lost = self.hung_up = self._closed = True
+        self._send = None
         self.server.forget(self)
         self._interrupt(CallEnded())
 
@@ -188,12 +190,14 @@ class AgiConnection(Protocol):
 
     def _write(self, line: bytes) -> None:
         # Twisted's own write asks epoll twice for each line; a socket that has answered nearly always takes it at once.
-        if self._direct is not None:
-            sent = self._direct(line)
+        if self._send is not None:
+            try:
+                sent = self._send(line)
+            except OSError:  # it is full, or lost: the transport finds out which
+                sent = 0
             if sent == len(line):
                 return
-            self._direct = None
-            line = line[sent:] if isinstance(sent, int) else line
+            self._send, line = None, line[sent:]
         self.transport.write(line)
 
     def _run(self, call: Call) -> None:

@@ -65,6 +65,12 @@ class Wire(Protocol):
         """Count what went wrong: prompt_missing."""
 
 
+@lru_cache(maxsize=1024)
+def argument(command: str, text: str) -> bytes:
+    """An argument, in quotes where it needs them; most sounds are played again and again. Raises: CommandFailed."""
+    return quoted(command, text) if _SAFE.match(text) is None or len(text) > COMMAND_MAX else text.encode()
+
+
 class Quoted(str):
     """An argument ready to be sent."""
 
@@ -245,10 +251,7 @@ class Commands(agi.AGI):  # type: ignore[misc]  # pyst2 has no types
         return line + b"\n"
 
     def _argument(self, command: str, word: object) -> bytes:
-        text = word if isinstance(word, str) else str(word)
-        if _SAFE.match(text) is None or len(text) > COMMAND_MAX:
-            return quoted(command, text)
-        return text.encode()
+        return argument(command, word if isinstance(word, str) else str(word))
 
     def _quote(self, value: object) -> Quoted:
         """pyst2's name. Raises: CommandFailed for a line feed or NUL, with which Asterisk would see another command."""

@@ -18,6 +18,7 @@ MORNING, AFTERNOON, EVENING, NEW_YEAR = "morning", "afternoon", "evening", "new_
 _SPRING_FESTIVAL = chinese_calendar.Holiday.spring_festival.value
 _SATURDAY = 5
 DAY_MIN = 1440
+_DAY = dt.timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,50 @@ class Calendar:
         local = now.astimezone(self.zone)
         day, minute = local.date(), local.hour * 60 + local.minute
         return self._hours(day).holds(minute) or self._hours(day - dt.timedelta(days=1)).holds(minute + DAY_MIN)
+
+    def open_time(self, since: dt.datetime, until: dt.datetime) -> dt.timedelta:
+        """For how long agents answer between two times, both aware; nothing where `until` is not later.
+
+        It is time that passes: an hour that a summer-time zone leaves out is none, one that it has twice counts twice.
+        """
+        total, since = dt.timedelta(0), since.astimezone(dt.UTC)
+        until = until.astimezone(dt.UTC)
+        while since < until:
+            end = self._same_offset(since, min(until, since + _DAY))
+            offset = self._offset(since)
+            total += self._open_wall_time((since + offset).replace(tzinfo=None), (end + offset).replace(tzinfo=None))
+            since = end
+        return total
+
+    def _offset(self, at: dt.datetime) -> dt.timedelta:
+        return at.astimezone(self.zone).utcoffset() or dt.timedelta(0)
+
+    def _same_offset(self, since: dt.datetime, until: dt.datetime) -> dt.datetime:
+        """`until`, or the second before it at which the zone's clocks are put forward or back; at most once a day."""
+        offset = self._offset(since)
+        if self._offset(until) == offset:
+            return until
+        same, other = 0, int((until - since).total_seconds()) + 1
+        while other - same > 1:
+            middle = (same + other) // 2
+            if self._offset(since + dt.timedelta(seconds=middle)) == offset:
+                same = middle
+            else:
+                other = middle
+        return min(until, since + dt.timedelta(seconds=other))
+
+    def _open_wall_time(self, since: dt.datetime, until: dt.datetime) -> dt.timedelta:
+        """As `open_time`, between two readings of a clock that is not put forward or back."""
+        total, done, day = dt.timedelta(0), since, since.date() - dt.timedelta(days=1)
+        while day <= until.date():
+            hours, midnight = self._hours(day), dt.datetime.combine(day, dt.time())
+            last = hours.end if hours.start <= hours.end else hours.end + DAY_MIN
+            begins = max(done, midnight + dt.timedelta(minutes=hours.start))
+            ends = min(until, midnight + dt.timedelta(minutes=last))
+            if begins < ends:
+                total, done = total + (ends - begins), ends
+            day += dt.timedelta(days=1)
+        return total
 
     def _hours(self, day: dt.date) -> Span:
         return self.working if self.is_working_day(day) else self.off

@@ -2,20 +2,25 @@
 
 One wish is open for each subscriber. Each attempt is a row of the outbox, ordered by when he began to wait, so he keeps his
 place; the relay rings no more callers than there are free agents. Between attempts a wake-up waits. Whoever has spoken with an
-agent meanwhile is not rung any more; whoever was not reached is told so by text.
+agent meanwhile is not rung any more; whoever was not reached, or for whom there was no agent, is told so by text.
+
+Every wish ends: attempts that count are few, those that are our own fault come ever later and are limited, too, and time that
+agents work is limited, as is all time. So a wish of Friday evening waits over the weekend, and none waits for ever.
 """
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hotline.domain import call_commands as cc
 from hotline.domain import call_events as ce
 from hotline.domain import commands as cmd
 from hotline.domain import events as ev
+from hotline.domain.calendar import Calendar
 from hotline.domain.call_state import COUNTED, CallBack
 from hotline.domain.errors import BadMsisdn, BadOutcome, NotProved
 from hotline.domain.msisdn import answerable, mask
+from hotline.domain.rules import Rules
 from hotline.domain.step import Step
 
 WAKE = "call_back"
@@ -23,10 +28,10 @@ WAKE = "call_back"
 FINAL = frozenset({"reached", "declined"})
 """Outcomes after which there is no other attempt."""
 NOT_COUNTED = frozenset({"no_agent", "not_dialled"})
-"""Outcomes that are our own fault: they count as no attempt, and the next one comes soon."""
+"""Outcomes that are our own fault: they count as no attempt, and the next one comes soon, then later and later."""
 OUTCOMES = FINAL | COUNTED | NOT_COUNTED
 SOON = timedelta(minutes=1)
-"""When an attempt that did not count is made again."""
+"""When an attempt that did not count is made again, for the first time."""
 
 
 def ask(step: Step, command: cc.AskCallBack) -> None:
@@ -60,20 +65,39 @@ def tried(step: Step, command: cc.NoteCallBack) -> None:
     step.begin(ce.CallBackTried(command.attempt, command.outcome, command.call), str(command.attempt))
     if command.outcome in FINAL:
         step.record(ce.CallBackEnded(command.outcome))
-    elif _over(step, wish):
-        _missed(step)
+    elif why := _over(step, wish):
+        _give_up(step, why)
     else:
-        pause = timedelta(minutes=step.desk.calls.call_back_every_min) if command.outcome in COUNTED else SOON
-        step.record(ev.WakeSet(step.now + pause, WAKE, wish.call, wish.event, wish.tries + 1))
+        step.record(ev.WakeSet(step.now + _pause(step, wish), WAKE, wish.call, wish.event, wish.tries + 1))
 
 
-def _over(step: Step, wish: CallBack) -> bool:
-    give_up = timedelta(hours=step.desk.rules.call_back_give_up_h)
-    return wish.tries >= step.desk.calls.call_back_tries or step.now >= wish.at + give_up
+def _pause(step: Step, wish: CallBack) -> timedelta:
+    """How long to wait until the next attempt."""
+    if not wish.futile:
+        return timedelta(minutes=step.desk.calls.call_back_every_min)
+    most = timedelta(minutes=step.desk.rules.call_back_futile_wait_min)
+    return min(most, SOON * (1 << min(wish.futile - 1, 20)))
 
 
-def _missed(step: Step) -> None:
-    step.text("call_back_missed", step.record(ce.CallBackEnded("missed")))
+def too_old(rules: Rules, calendar: Calendar, since: datetime, now: datetime) -> bool:
+    """Whether somebody who waits since then is called back no more: agents have answered for long enough meanwhile."""
+    if now - since >= timedelta(days=rules.call_back_longest_days):
+        return True
+    give_up = timedelta(hours=rules.call_back_give_up_h)
+    return now - since >= give_up and calendar.open_time(since, now) >= give_up
+
+
+def _over(step: Step, wish: CallBack) -> str:
+    """Why there is no other attempt, or ""."""
+    if wish.tries >= step.desk.calls.call_back_tries:
+        return "missed"
+    over = wish.futile >= step.desk.rules.call_back_futile_max
+    over |= too_old(step.desk.rules, step.desk.calendar, wish.queued_at, step.now)
+    return "unserved" if over and not wish.tries else "missed" if over else ""
+
+
+def _give_up(step: Step, why: str) -> None:
+    step.text("call_back_missed" if why == "missed" else "call_back_unserved", step.record(ce.CallBackEnded(why)))
 
 
 def wake(step: Step, command: cmd.FireWake) -> None:
@@ -81,8 +105,8 @@ def wake(step: Step, command: cmd.FireWake) -> None:
     wish = step.state.call_back
     if wish is None or wish.event != command.of or wish.row:
         return
-    if _over(step, wish):
-        _missed(step)
+    if why := _over(step, wish):
+        _give_up(step, why)
     else:
         _queue(step)
 

@@ -68,7 +68,8 @@ class CallStep(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         at: when, aware UTC; kept to the millisecond.
         what: of the dialogue: menu, key, silence, language, asked_agent, diverted, prompt_missing; of Asterisk: queued,
-            gave_up, rang, unanswered, connected, talked, transferred, recording, recorded. Anything else becomes a CallNoted.
+            gave_up, rang, unanswered, connected, talked, transferred, recording, recorded; of the dialplan: spoke, a
+            whole talk of which AMI has not told. Anything else becomes a CallNoted.
         detail: the menu; menu and key, parted by a space; language; prompt; queue; agent; file. Never digits of a number or code.
         cause: what led to it: of queued the place in the queue, of talked who ended it.
         ms: how long it took, where that is known.
@@ -134,6 +135,14 @@ class TakeCase(Command, frozen=True, kw_only=True, gc=False):
 
     case: str
     agent: str
+    by: str = ""
+
+
+class CloseCase(Command, frozen=True, kw_only=True, gc=False):
+    """A case is settled: `note` is the result, which the subscriber is told by text; `by` is who says so."""
+
+    case: str
+    note: str
     by: str = ""
 
 

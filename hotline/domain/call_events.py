@@ -193,6 +193,15 @@ class CaseTaken(Event, frozen=True, gc=False):
     by: str = ""
 
 
+class CaseClosed(Event, frozen=True, gc=False):
+    """A case is settled; `note` is the result that the subscriber is told, `agent` who owned it, `by` who closed it."""
+
+    number: str
+    note: str
+    agent: str = ""
+    by: str = ""
+
+
 class CodeSent(Event, frozen=True, gc=False):
     """A caller named this number, and a code was texted to it; `digest` is that of call and code."""
 
@@ -247,7 +256,10 @@ class CallBackTried(Event, frozen=True, gc=False):
 
 
 class CallBackEnded(Event, frozen=True, gc=False):
-    """There will be no more attempts; `why` is reached, declined or missed, `attempt` a row of the outbox that is void, or 0."""
+    """There will be no more attempts.
+
+    `why` is reached, declined, missed or unserved, `attempt` a row of the outbox that is void, or 0.
+    """
 
     why: str
     attempt: int = 0

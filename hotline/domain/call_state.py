@@ -49,7 +49,7 @@ class Proof(msgspec.Struct, gc=False):
     proved: bool = False
 
 
-class CallBack(msgspec.Struct, gc=False):
+class CallBack(msgspec.Struct, gc=False, omit_defaults=True):
     """A wish to be called back.
 
     Attributes:
@@ -60,6 +60,7 @@ class CallBack(msgspec.Struct, gc=False):
         event: that said so.
         tries: attempts that count.
         row: the attempt that waits in the outbox, or 0.
+        futile: attempts since the last one that counted; these had no agent, or were not dialled.
     """
 
     call: str
@@ -69,6 +70,7 @@ class CallBack(msgspec.Struct, gc=False):
     event: int
     tries: int = 0
     row: int = 0
+    futile: int = 0
 
 
 class Survey(msgspec.Struct, gc=False):
@@ -98,6 +100,13 @@ def _case_taken(state: Subscriber, event: ce.CaseTaken, _id: int, _at: datetime,
     case = state.open_cases.get(event.number)
     if case is not None:
         case.owner = event.agent
+
+
+def _case_closed(state: Subscriber, event: ce.CaseClosed, _id: int, _at: datetime, _rules: Rules) -> None:
+    state.open_cases.pop(event.number, None)
+    case = state.cases.get(event.number)
+    if case is not None:
+        case.digest = ""  # the same words again are another complaint
 
 
 def _call_started(state: Subscriber, event: ce.CallStarted, event_id: int, at: datetime, rules: Rules) -> None:
@@ -149,7 +158,9 @@ def _call_back_queued(state: Subscriber, _event: ce.CallBackQueued, event_id: in
 def _call_back_tried(state: Subscriber, event: ce.CallBackTried, _id: int, _at: datetime, _rules: Rules) -> None:
     if state.call_back is not None:
         state.call_back.row = 0
-        state.call_back.tries += event.outcome in COUNTED
+        counted = event.outcome in COUNTED
+        state.call_back.tries += counted
+        state.call_back.futile = 0 if counted else state.call_back.futile + 1
 
 
 def _call_back_ended(state: Subscriber, _event: ce.CallBackEnded, _id: int, _at: datetime, _rules: Rules) -> None:
@@ -174,6 +185,7 @@ EVOLVE: Mapping[type[Event], Callable[[Any, Any, int, datetime, Rules], None]] =
     ce.Connected: _connected,
     ce.Left: _left,
     ce.CaseTaken: _case_taken,
+    ce.CaseClosed: _case_closed,
     ce.CodeSent: _code_sent,
     ce.CodeWrong: _code_wrong,
     ce.CallerProved: _caller_proved,

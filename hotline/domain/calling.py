@@ -1,7 +1,8 @@
 """Calls: what the caller is told of himself, what happens in his call, and what follows from it.
 
 First asked: the first agent who speaks with a subscriber after he complained owns the case, and is rung first when he
-calls again, until another agent takes it. Who is there to be rung is for the edge to know: agents are streams of their own.
+calls again, until another agent takes it, or it is closed and the subscriber told the result. A transfer changes nothing.
+Who is there to be rung is for the edge to know: agents are streams of their own.
 Nothing of a subscriber is read or changed for a caller whose number was hidden and not proved.
 """
 
@@ -24,6 +25,8 @@ from hotline.domain.texts import LANGS
 
 MARKS = range(1, 6)
 """Marks for an agent's call, the best last."""
+SPOKE = "spoke"
+"""A step that tells of a whole talk with an agent after its end, for a call whose events were not seen."""
 LONGEST = 200
 """Characters that are kept of what a step says."""
 
@@ -94,6 +97,9 @@ def note(step: Step, command: cc.NoteCall) -> None:
     open_call = step.state.calls.get(command.call)
     step.cause = str(open_call.event) if open_call and open_call.event else command.id or f"call:{command.call}"
     for each in command.steps:
+        if each.what == SPOKE:
+            _spoke(step, command.call, each)
+            continue
         event = _STEPS.get(each.what, _noted)(command.call, _to_ms(each.at), each)
         event_id = step.record(event)
         if isinstance(event, ce.Connected):
@@ -107,6 +113,18 @@ def _connected(step: Step, event: ce.Connected, event_id: int) -> None:
         if not case.owner:
             step.record(ce.CaseTaken(number, event.agent, event.call), event_id)
     call_back.end(step, "reached", event_id)
+
+
+def _spoke(step: Step, call: str, told: cc.CallStep) -> None:
+    """Record a talk that the dialplan tells of when it is over, unless AMI's events have told of one in this call."""
+    known = step.state.calls.get(call)
+    if known is None or known.agent or not told.detail:
+        return
+    ended = _to_ms(told.at)
+    began = ended - timedelta(milliseconds=told.ms or 0)
+    talk = ce.Connected(call, began, _short(told.detail), _short(told.cause))
+    _connected(step, talk, step.record(talk))
+    step.record(ce.Talked(call, ended, talk.agent, "", told.ms))
 
 
 def _menu(call: str, at: datetime, step: cc.CallStep) -> Event:
@@ -227,6 +245,18 @@ def take_case(step: Step, command: cc.TakeCase) -> None:
     step.cause = command.id or f"case:{command.case}"
     if case.owner != command.agent:
         step.record(ce.CaseTaken(command.case, command.agent, "", command.by))
+
+
+def close_case(step: Step, command: cc.CloseCase) -> None:
+    """Settle a case: its owner is asked first no more, and the subscriber is told the result. Raises UnknownCase."""
+    case = step.state.open_cases.get(command.case)
+    if case is None:
+        raise UnknownCase(command.case)
+    step.cause = command.id or f"case:{command.case}"
+    note = " ".join(command.note.split())
+    closed = step.record(ce.CaseClosed(command.case, note, case.owner, command.by))
+    if answerable(step.stream):
+        step.text("case_closed", closed, case=command.case, note=note)
 
 
 def note_deleted(step: Step, command: cc.NoteDeleted) -> None:

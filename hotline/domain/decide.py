@@ -48,6 +48,7 @@ _DECIDE: dict[type[cmd.Command], Callable[[Step, Any], None]] = {
     cc.SetLanguage: calling.set_language,
     cc.OpenCase: calling.open_case,
     cc.TakeCase: calling.take_case,
+    cc.CloseCase: calling.close_case,
     cc.SendCode: calling.send_code,
     cc.ProveCaller: calling.prove,
     cc.AskCallBack: call_back.ask,

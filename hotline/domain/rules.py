@@ -44,7 +44,12 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         calls_max: calls of one subscriber that can be open at once; the oldest is forgotten for one more. Ours.
         survey_answer_h: hours for which a digit that is texted is the mark for an agent's call. Ours.
         proof_codes_per_hour: codes that are texted to one number in any 60 minutes for callers who name it. Ours.
-        call_back_give_up_h: hours after which a call-back ends that had no agent, or could not be dialled. Ours.
+        call_back_give_up_h: hours in which agents answer, after which a call-back ends that had no agent, or could not be
+            dialled. Ours.
+        call_back_longest_days: days after which it ends in any case; longer than any holidays. Ours.
+        call_back_futile_max: attempts in a row that had no agent, or could not be dialled, after which it ends. Ours.
+        call_back_futile_wait_min: minutes to wait after such an attempt at most; 1 after the first, then twice as long each
+            time. Ours.
     """
 
     offer_valid_h: Hours = 24
@@ -69,6 +74,9 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     survey_answer_h: Hours = 24
     proof_codes_per_hour: Annotated[int, msgspec.Meta(ge=1, le=100)] = 3
     call_back_give_up_h: Hours = 24
+    call_back_longest_days: Annotated[int, msgspec.Meta(ge=1, le=366)] = 15
+    call_back_futile_max: Annotated[int, msgspec.Meta(ge=1, le=100)] = 10
+    call_back_futile_wait_min: Annotated[int, msgspec.Meta(ge=1, le=24 * 60)] = 60
 
     @property
     def offer_valid(self) -> timedelta:

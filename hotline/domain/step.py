@@ -7,8 +7,9 @@ what the rules before it have done. It does no I/O: the ledger stores what it co
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 
+from hotline.domain.calendar import Calendar
 from hotline.domain.catalogue import Catalogue
 from hotline.domain.events import AnswerWithheld, Event, MtQueued
 from hotline.domain.rules import CallRules, Rules
@@ -28,6 +29,7 @@ class Desk:
         hotline: the number that people may ring, named in texts.
         number: the service number to name where a subscriber has texted none yet.
         calls: the figures of calls.
+        calendar: when agents answer.
     """
 
     rules: Rules
@@ -37,6 +39,7 @@ class Desk:
     hotline: str
     number: str
     calls: CallRules = field(default_factory=CallRules)
+    calendar: Calendar = field(default_factory=lambda: Calendar(UTC))
 
 
 Recorded = tuple[int, Event, str]

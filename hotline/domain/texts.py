@@ -64,6 +64,8 @@ PLACEHOLDERS: dict[str, frozenset[str]] = {
     "survey": frozenset(),
     "survey_thanks": frozenset(),
     "call_back_missed": frozenset(),
+    "call_back_unserved": frozenset(),
+    "case_closed": frozenset({"case", "note"}),
     "unit_monthly": frozenset(),
     "unit_per_use": frozenset(),
     "unit_other": frozenset(),
@@ -89,6 +91,7 @@ REQUIRED: dict[str, frozenset[str]] = {
     "charge_refused": frozenset({"price", "unit"}),
     "complaint_received": frozenset({"case"}),
     "complaint_by_voice": frozenset({"case"}),
+    "case_closed": frozenset({"case", "note"}),
     "proof_code": frozenset({"code"}),
     "reminder": frozenset({"name", "price", "code"}),
 }

@@ -1,4 +1,4 @@
-"""The JSON API of agents and cases: who takes calls, and which agent owns which complaint."""
+"""The JSON API of agents: who takes calls, where, and who has paused why."""
 
 from __future__ import annotations
 
@@ -7,23 +7,23 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import msgspec
+from msgspec.structs import replace
 from twisted.web.server import Request
 
 from hotline.domain.agents import stream_of
-from hotline.domain.call_commands import LoginAgent, LogoutAgent, PauseAgent, ResumeAgent, TakeCase
+from hotline.domain.call_commands import LoginAgent, LogoutAgent, PauseAgent, ResumeAgent
 from hotline.domain.commands import Command
-from hotline.domain.errors import AgentRefused, UnknownCase
+from hotline.domain.errors import AgentRefused
 from hotline.web.bodies import NO_CONTROLS
 from hotline.web.endpoints import Endpoint, Parameter
 from hotline.web.guard import token_name
 from hotline.web.http import Refusal, json_reply, read_json
-from hotline.web.ports import AgentView, CaseFound, Commands, Queries
+from hotline.web.ports import AgentView, Commands, Queries
 
 STEPS = ("login", "logout", "pause", "resume")
 _BASE = "/api/v1"
 _NAME = Parameter("name", "path", "The agent's name", {"type": "string", "example": "amy"})
 _STEP = Parameter("step", "path", "What the agent does", {"type": "string", "enum": list(STEPS)})
-_NUMBER = Parameter("number", "path", "Number of a case, as the subscriber was told it", {"type": "string", "example": "000042"})
 _WHERE = "Of login: where the agent's calls ring, such as PJSIP/2001"
 _WHY = "Of pause: why"
 
@@ -41,12 +41,6 @@ class StepBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reason: Annotated[str, msgspec.Meta(max_length=40, pattern=NO_CONTROLS, description=_WHY)] = ""
 
 
-class TakeBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """The agent who makes a case his own."""
-
-    agent: Annotated[str, msgspec.Meta(min_length=1, max_length=32)]
-
-
 class Agents:
     """The API's answers about agents and cases."""
 
@@ -56,13 +50,12 @@ class Agents:
 
     def endpoints(self) -> Sequence[Endpoint]:
         """The routes."""
-        one = f"{_BASE}/cases/{{number}}"
         return (
             Endpoint(
                 "GET",
                 f"{_BASE}/agents",
                 "getAgents",
-                "All agents: ready, paused or logged out",
+                "All agents: ready, unreachable, paused or logged out",
                 self.agents,
                 returns=AgentsBody,
                 refusals=(503,),
@@ -77,27 +70,6 @@ class Agents:
                 body=StepBody,
                 parameters=(_NAME, _STEP),
                 refusals=(400, 404, 413, 422, 503),
-            ),
-            Endpoint(
-                "GET",
-                one,
-                "getCase",
-                "A complaint, and the agent who is asked first",
-                self.case,
-                returns=CaseFound,
-                parameters=(_NUMBER,),
-                refusals=(404, 503),
-            ),
-            Endpoint(
-                "POST",
-                f"{one}/take",
-                "takeCase",
-                "Make an agent the owner of a complaint",
-                self.take,
-                returns=CaseFound,
-                body=TakeBody,
-                parameters=(_NUMBER,),
-                refusals=(400, 404, 409, 413, 422, 503),
             ),
         )
 
@@ -117,30 +89,10 @@ class Agents:
         except AgentRefused as error:
             raise Refusal(422, "agent_refused", str(error), "Change what the message names and ask again.") from None
         found = next((each for each in await self._queries.agents() if each.name == name), None)
+        if found is not None and found.state == "ready" and step in ("login", "resume"):
+            # the queue tells of its members a moment later
+            found = replace(found, state="unreachable") if await self._queries.unreachable(found.endpoint) else found
         return json_reply(request, 200, found or AgentView(name, "logged_out", "", "", None))
-
-    async def case(self, request: Request, number: str) -> bytes:
-        """GET a case."""
-        token_name(request, self._tokens)
-        return json_reply(request, 200, await self._found(number))
-
-    async def take(self, request: Request, number: str) -> bytes:
-        """POST that an agent makes a case his own."""
-        by = token_name(request, self._tokens)
-        body, found = read_json(request, TakeBody), await self._found(number)
-        stream_of(body.agent)
-        key = f"api:{by}:{secrets.token_hex(8)}"
-        try:
-            await self._commands.execute(TakeCase(stream=found.msisdn, id=key, case=found.number, agent=body.agent, by=by))
-        except UnknownCase as error:
-            raise Refusal(409, "case_not_open", str(error), "It is too old, or others took its place.") from None
-        return json_reply(request, 200, await self._found(number))
-
-    async def _found(self, number: str) -> CaseFound:
-        found = await self._queries.case(number)
-        if found is None:
-            raise Refusal(404, "no_case", f"there is no case {number[:20]!r}", "GET the subscriber lists the cases.")
-        return found
 
 
 def _command(name: str, step: str, body: StepBody, by: str) -> Command:

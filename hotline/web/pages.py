@@ -217,7 +217,10 @@ class Pages:
         except Unavailable:
             counts, rows = Counts({}, {}, 0, 0, 0), ()
         letters = [self._teller.row(row, lang, reveal=self._reveal) for row in rows]
-        return {"checks": made, "counts": counts, "letters": letters, "state": "dead", "reveal": self._reveal}
+        records = self._queries.disagreements()
+        return {
+            "checks": made, "counts": counts, "letters": letters, "state": "dead", "reveal": self._reveal, "records": records
+        }  # fmt: skip
 
     async def _rows(self, request: Request) -> dict[str, Any]:
         state = cast("RowState | None", one_of(request, "state", ("dead", "due"))) or "dead"

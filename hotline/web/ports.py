@@ -48,7 +48,10 @@ class CaseView(msgspec.Struct, frozen=True):
 
 
 class CaseFound(msgspec.Struct, frozen=True):
-    """A complaint with whose it is and what was said, in words or as the sound file `recording`."""
+    """A complaint with whose it is and what was said, in words or as the sound file `recording`.
+
+    `state` is open or closed; `result` is what the subscriber was told when it was closed.
+    """
 
     number: str
     msisdn: str
@@ -58,16 +61,39 @@ class CaseFound(msgspec.Struct, frozen=True):
     channel: str
     words: str
     recording: str
+    closed_at: datetime | None = None
+    result: str = ""
 
 
 class AgentView(msgspec.Struct, frozen=True):
-    """An agent: ready, paused for a `reason`, or logged_out, since when; his calls ring at `endpoint`."""
+    """An agent: ready, unreachable, paused for a `reason`, or logged_out, since when; his calls ring at `endpoint`.
+
+    Unreachable: he takes calls, but there is no such endpoint, or no phone is registered there. Only a process that serves
+    calls knows it; another one says ready.
+    """
 
     name: str
     state: str
     endpoint: str
     reason: str
     since: datetime | None
+
+
+class DisagreementView(msgspec.Struct, frozen=True):
+    """A call about which Asterisk's records differ.
+
+    Attributes:
+        at: when it was found.
+        call: Uniqueid of the caller's channel, as his timeline has it.
+        kind: cdr_missing, cdr_agents, talk_s, log_agents or log_talk_s.
+        events, other: what AMI's events say, and what the other record says.
+    """
+
+    at: datetime
+    call: str
+    kind: str
+    events: str
+    other: str
 
 
 class SurgeView(msgspec.Struct, frozen=True):
@@ -235,6 +261,12 @@ class Queries(Protocol):
 
     def agents(self) -> Awaitable[Sequence[AgentView]]:
         """All agents who ever logged in, by name."""
+
+    def unreachable(self, endpoint: str) -> Awaitable[bool]:
+        """Ask Asterisk whether nobody can be rung at an endpoint just now; False where that is not known."""
+
+    def disagreements(self) -> Sequence[DisagreementView]:
+        """Calls about which Asterisk's records differ, the newest first; nothing where no calls are served."""
 
     def surge(self) -> Awaitable[SurgeView]:
         """The surge that is on, if any."""

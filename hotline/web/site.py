@@ -18,6 +18,7 @@ from werkzeug.exceptions import HTTPException
 from hotline.domain.catalogue import Catalogue
 from hotline.web.agents import Agents
 from hotline.web.api import Api
+from hotline.web.cases import Cases
 from hotline.web.endpoints import Endpoint, klein_path
 from hotline.web.health import Health
 from hotline.web.http import Answer, Refusal, as_refusal, guarded, json_refusal, json_reply
@@ -27,6 +28,7 @@ from hotline.web.pages import Pages
 from hotline.web.phone import Phone
 from hotline.web.ports import Changes, Commands, Handset, Queries, Readiness
 from hotline.web.reasons import SmscWords
+from hotline.web.records import Records
 from hotline.web.rendering import Renderer
 from hotline.web.staff import StaffTexts
 from hotline.web.stream import Streams, Timer
@@ -90,6 +92,8 @@ class Web:
         health = Health(queries, readiness, metrics_registry)
         described = Endpoint("GET", "/api/openapi.json", "openapi", "This description", self._describe, returns=Any, open=True)
         reported = (*Uses(commands, tokens).endpoints(), *Agents(queries, commands, tokens).endpoints())
+        reported += tuple(Cases(queries, commands, tokens).endpoints())
+        reported += tuple(Records(queries, tokens).endpoints())
         reported += tuple(SurgeMode(queries, commands, tokens).endpoints())
         self.endpoints: Sequence[Endpoint] = (*health.endpoints(), *api.endpoints(), *reported, described)
         self._document = document(self.endpoints, _version())

@@ -41,6 +41,7 @@ FAMILIES: dict[str, str] = {
     "CaseOpened": "case",
     "ComplaintRepeated": "case",
     "CaseTaken": "case",
+    "CaseClosed": "case",
     "CallStarted": "call",
     "AskedForAgent": "call",
     "Queued": "call",

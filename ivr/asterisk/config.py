@@ -16,6 +16,7 @@ from zlib import crc32
 import conf
 from conf.settings import Settings
 from conf.voice import Asterisk, Phone
+from ivr.ami_events import WANTED
 from ivr.asterisk.fetch import Program
 
 TEMPLATES = Path(conf.__file__).parent / "asterisk"
@@ -136,6 +137,7 @@ def _values(settings: Settings, folder: Path, run: Path, program: Program | None
         "AMI_SECRET": _text("ami.secret", ami.secret) if ami else "",
         "RTP_TIMEOUT_S": str(settings.asterisk.rtp_timeout_s),
         "RTP_TIMEOUT_HOLD_S": str(settings.asterisk.rtp_timeout_hold_s),
+        "AMI_EVENTS": "|".join(WANTED),
         "TRUNK": _trunk(settings.asterisk),
         "PHONES": _each(settings.phone, _account),
         "PHONE_NUMBERS": _each(settings.phone, _extension).lstrip("\n"),

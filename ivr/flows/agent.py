@@ -15,6 +15,7 @@ OWNER = "owner"
 MENU = Menu(
     name=AGENT,
     leads=(QUEUE, "closed"),
+    skips=("closed",),
     says=(
         *("agent", "agent_owner", "queue_busy", "queue_next", "queue_position", "queue_wait", "recording"),
         *("agent_caller", "agent_caller_hidden"),

@@ -16,6 +16,7 @@ MENU = Menu(
     again="cancel_confirm_again",
     keys={"1": ("my_services",), "2": ("my_services",)},
     leads=("my_services", AGENT),
+    skips=("my_services",),
     says=("cancelled", "cancel_gone", "cancel_kept", "cancel_later"),
     back="my_services",
     visits=50,

@@ -22,6 +22,7 @@ MENU = Menu(
     again="complaint_again",
     keys={"1": ("complaint_spoken",), "2": (AGENT,)},
     leads=("identify",),
+    skips=("identify",),
 )
 SPOKEN = Menu(
     name="complaint_spoken",

@@ -19,6 +19,7 @@ MENU = Menu(
     again="service_again",
     keys={"1": ("cancel",), "2": ("my_services",)},
     leads=("main", "identify"),
+    skips=("identify",),
     says=("services_none", "services_count", "services_end", "service_last", "service_last_again"),
     visits=50,
 )

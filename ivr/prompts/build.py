@@ -15,16 +15,20 @@ from pathlib import Path
 from typing import Any
 
 from conf.settings import Settings
+from conf.suggest import did_you_mean
 from hotline.domain.texts import LANGS
 from ivr.prompts.catalogue import Catalogue
 from ivr.prompts.files import SAID, digest, key_of, read_manifest, sweep, write_manifest
 from ivr.prompts.measure import measure, problems_of, read_wav
 from ivr.prompts.phrases import sentence
+from ivr.prompts.recordings import refused
 from ivr.prompts.sound import BadSound
-from ivr.prompts.voice import Speaker, make
+from ivr.prompts.voice import Speaker, make, name_of
 
 POSITIONS_MAX, MINUTES_MAX = 50, 60
 """Places in the queue, and minutes of waiting, that are made beforehand."""
+NOTED_EVERY = 20
+"""Files made after which the manifest is written, so that a build that is killed need not make more than these again."""
 _LOCK = ".building"
 
 
@@ -127,6 +131,8 @@ def _build(folder: Path, wanted: list[Sound], speaker: Speaker, on_progress: Cal
                 if not _is_there(home, sound, entries.get(sound.name, {}), speaker.name):
                     entries.pop(sound.name, None)
                     entries |= _made(home, sound, speaker, built)
+                    if built.made % NOTED_EVERY == 0:
+                        write_manifest(home, entries)
                 done += 1
                 on_progress(done, len(wanted), f"{lang}/{sound.name}")
             entries = {sound.name: entries[sound.name] for sound in here if sound.name in entries}
@@ -148,14 +154,15 @@ def _made(home: Path, sound: Sound, speaker: Speaker, built: Built) -> dict[str,
         return {}
     built.made += 1
     sha256 = hashlib.sha256(content).hexdigest()
-    return {sound.name: {"key": key_of(speaker.name, sound.words), "words": sound.words, "sha256": sha256}}
+    key = key_of(speaker.name, sound.words)
+    return {sound.name: {"key": key, "voice": speaker.name, "words": sound.words, "sha256": sha256}}
 
 
 def problems(settings: Settings, catalogue: Catalogue, *, listen: bool = False) -> list[str]:
-    """What is wrong with the files under [ivr] prompts and voice_own: missing, other words by now, silent, clipped.
+    """What is wrong with the files under [ivr] prompts and voice_own: missing, other words or voice by now, silent, clipped.
 
     Args:
-        listen: whether every file is read and measured, a second or so, instead of looked for only.
+        listen: whether every file made is read and measured, a second or so, instead of looked for only; recordings always are.
     Returns: one line each, at most one a file; none when callers hear all.
     """
     found = []
@@ -163,21 +170,38 @@ def problems(settings: Settings, catalogue: Catalogue, *, listen: bool = False) 
         home, own = settings.ivr.prompts / lang, settings.ivr.voice_own / lang
         entries = read_manifest(home)
         for name in catalogue.fixed():
-            if any(own.glob(f"{name}.*")):
+            if any(not refused(path) for path in own.glob(f"{name}.*")):
                 continue
             entry, path = entries.get(name, {}), home / f"{name}.wav"
             if not path.is_file():
                 found.append(f"{lang}/{name}: there is no {path}")
             elif entry.get("words") != sentence(catalogue, name, lang, {}):
                 found.append(f"{lang}/{name}: its words have changed since it was made")
+            elif entry.get("key") != key_of(name_of(settings), entry["words"]):
+                found.append(f"{lang}/{name}: it was made by another voice than [ivr] speaker")
         if listen:
-            found += [line for path in sorted([*home.rglob("*.wav"), *own.rglob("*.wav")]) for line in heard(path, lang)]
+            found += [line for path in sorted(home.rglob("*.wav")) for line in heard(path, lang)]
+        found += [line for path in sorted(own.rglob("*")) if path.is_file() for line in _of_recording(path, lang, catalogue)]
     return found
 
 
+def _of_recording(path: Path, lang: str, catalogue: Catalogue) -> list[str]:
+    """What is wrong with a person's recording: the form, what is heard, or its name."""
+    if path.name[0] == ".":
+        return []
+    why = refused(path)
+    if why:
+        return [f"{lang}/{path.stem}: {why}: {path}"]
+    if path.parent.name == lang and path.stem not in catalogue.fixed():
+        hint = did_you_mean(path.stem, catalogue.fixed())
+        return [f"{lang}/{path.stem}: no prompt without values has that name{hint}: {path}"]
+    return [f"{line}: {path}" for line in heard(path, lang)] if path.suffix == ".wav" else []
+
+
 def heard(path: Path, lang: str) -> list[str]:
-    """What a caller would notice in a file."""
+    """What a caller would notice in a file: one line, or none."""
     try:
-        return [f"{lang}/{path.stem}: {line}" for line in problems_of(measure(read_wav(path)))]
+        found = problems_of(measure(read_wav(path)))
     except (BadSound, OSError) as error:
-        return [f"{lang}/{path.stem}: {error}"]
+        found = [str(error)]
+    return [f"{lang}/{path.stem}: {'; '.join(found)}"] if found else []

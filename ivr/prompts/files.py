@@ -2,7 +2,7 @@
 
     PROMPTS/zh/main.wav             made, always the same words
     PROMPTS/zh/said/3f0c….wav       made, with values in it; named by voice and words
-    PROMPTS/zh/manifest.json        what `build` made, from which words
+    PROMPTS/zh/manifest.json        what `build` made, from which words, by which voice
     OWN/zh/main.wav                 a person's recording, which goes before
 """
 
@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,10 @@ def digest(path: Path) -> str:
 
 
 def read_manifest(folder: Path) -> dict[str, dict[str, str]]:
-    """What `build` made in a language's folder: by file name without its ending, `key`, `words` and `sha256`; {} when unknown."""
+    """What `build` made in a language's folder: by file name without its ending; {} when unknown.
+
+    An entry has `key`, `voice`, `words` and `sha256`.
+    """
     try:
         found: Any = json.loads((folder / MANIFEST).read_bytes())
     except (OSError, ValueError):
@@ -99,12 +102,17 @@ def sweep(folder: Path, keep: Collection[str], *, older_than_s: float = KEEP_SAI
 class Shelf:
     """The names of the files in one folder, read again when the folder changes."""
 
-    def __init__(self, folder: Path, kinds: Collection[str], look_s: float = 0.0) -> None:
-        """Of files that end in one of `kinds`; the folder need not exist, and is looked at every `look_s` seconds at most."""
+    def __init__(
+        self, folder: Path, kinds: Collection[str], look_s: float = 0.0, refused: Callable[[Path], str] = lambda _path: ""
+    ) -> None:
+        """Of files that end in one of `kinds`; the folder need not exist, and is looked at every `look_s` seconds at most.
+
+        `refused` says why a file is not to be used, "" when it is; it is asked again until it is.
+        """
         self.folder = folder.absolute()
         self._path = str(self.folder)
         self._look_s, self._looked_at = look_s, -look_s - 1.0
-        self._dots = {f".{kind}" for kind in kinds}
+        self._dots, self._refused = {f".{kind}" for kind in kinds}, refused
         self._seen = 0
         self._names: frozenset[str] = frozenset()
 
@@ -123,13 +131,17 @@ class Shelf:
             self._names, self._seen = frozenset(), 0
             return
         if changed != self._seen:
-            self._names = self._read()
-            # A file that comes within the clock's tick of this reading would go unseen.
-            self._seen = changed if time.time_ns() - changed > 1_000_000_000 else 0
+            paths = self._read()
+            fit = [path for path in paths if not self._refused(path)]
+            self._names = frozenset(path.stem for path in fit)
+            # A file that comes within the clock's tick of this reading would go unseen, as would one that is mended in its place.
+            self._seen = changed if len(fit) == len(paths) and time.time_ns() - changed > 1_000_000_000 else 0
 
-    def _read(self) -> frozenset[str]:
+    def _read(self) -> list[Path]:
         with contextlib.suppress(OSError), os.scandir(self.folder) as entries:
-            return frozenset(
-                stem for stem, dot in (os.path.splitext(entry.name) for entry in entries) if dot in self._dots and stem[0] != "."
-            )
-        return frozenset()
+            return [
+                self.folder / entry.name
+                for entry in entries
+                if os.path.splitext(entry.name)[1] in self._dots and entry.name[0] != "."
+            ]
+        return []

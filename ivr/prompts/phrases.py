@@ -16,8 +16,8 @@ from ivr.prompts import numbers_en, numbers_zh
 from ivr.prompts.catalogue import Catalogue
 
 _NUMBERS: dict[str, Any] = {"zh": numbers_zh, "en": numbers_en}
-_COUNTED = "个位项次条天块元角分周年秒点人种件句页家级届台"
-"""Characters before which 2 is 两 in Chinese."""
+_COUNTED = (*"个位项次条天块元角分周年秒点人种件句页家届台遍倍部张本份名轮笔套款段批", "小时")
+"""Words before which 2 is 两 in Chinese, but for an ordinal."""
 _GROUPED = 4
 """So many digits at once are easy to take down."""
 _DIALLED_FROM, _NEVER_COUNTED_FROM = 5, 10
@@ -123,17 +123,28 @@ _READERS: dict[str, Callable[[str, Any], str]] = {
     "key": _key,
 }
 
-_ISO = r"(?P<iso>\d{4}-\d{1,2}-\d{1,2})"
+_ISO = r"(?P<dial>(?<!\d)(?:\d{3,4}-\d{3,4}-\d{3,4}|0\d{2,3}-\d{7,8})(?!\d))|(?P<iso>\d{4}-\d{1,2}-\d{1,2})"
+_SIGNS = (
+    r"(?P<span>(?<=\d) ?[-–—~～] ?(?=\d))|(?P<minus>(?<![\dA-Za-z-])[-−](?=\d))|[¥￥] ?(?P<sign>\d{1,9}(?:\.\d{1,2})?)(?: ?元)?"
+)
 _NUMERALS = (
     r"(?P<percent>\d{1,9}(?:\.\d+)?) ?[%％]|(?P<commas>\d{1,3}(?:,\d{3})+)(?!\d)"
     r"|(?<![.\d])(?P<decimal>\d{1,9}\.\d+)(?![.\d])|(?P<run>\d+)"
 )
 _PATTERNS = {
     "zh": re.compile(
-        rf"(?P<year>\d{{4}})年|{_ISO}|(?P<clock>(?:[01]?\d|2[0-4])[:：][0-5]\d)|(?P<yuan>\d{{1,9}}(?:\.\d{{1,2}})?)元|{_NUMERALS}"
+        rf"(?P<year>\d{{4}})年|{_ISO}|{_SIGNS}|(?P<clock>(?:[01]?\d|2[0-4])[:：][0-5]\d)|(?P<yuan>\d{{1,9}}(?:\.\d{{1,2}})?)元|{_NUMERALS}"
     ),
-    "en": re.compile(rf"{_ISO}|(?P<clock>(?:[01]?\d|2[0-4]):[0-5]\d)|(?P<yuan>\d{{1,9}}(?:\.\d{{1,2}})?) ?yuan|{_NUMERALS}"),
+    "en": re.compile(
+        rf"{_ISO}|{_SIGNS}|(?P<ordinal>\d{{1,4}})(?:st|nd|rd|th)\b"
+        rf"|(?P<clock>(?:[01]?\d|2[0-4]):[0-5]\d)|(?P<yuan>\d{{1,9}}(?:\.\d{{1,2}})?) ?yuan|{_NUMERALS}"
+    ),
 }
+_SPANS = {"zh": ("到", "负"), "en": (" to ", "minus ")}
+_PER = {"zh": (re.compile("元/(?=[月年天日次条])"), "元每"), "en": (re.compile("yuan/(?=[a-z])"), "yuan a ")}
+_DIALS = re.compile(r"(?:拨|拨打|致电|\b[Cc]all|\b[Dd]ial) ?\Z")
+_YEARS = re.compile(r"\b(?:[Ii]n|[Yy]ear|[Ss]ince|[Uu]ntil|January|February|March|April|May|June|July|August|September|October"
+                    r"|November|December) \Z")  # fmt: skip
 _CAPITALS = re.compile(r"(?<![A-Za-z])[A-Z]{2,5}(?![a-z])")
 """VIP, DIY, STOP: within Chinese they are spelt, which the voice would not do."""
 
@@ -141,10 +152,12 @@ _CAPITALS = re.compile(r"(?<![A-Za-z])[A-Z]{2,5}(?![a-z])")
 def plain(text: str, lang: str) -> str:
     """A text of the operator's own with its digits turned into the words that people say for them.
 
-    Known are days (2026-11-23, 2026年), times, prices in yuan, per cent, decimals, and quantities; runs of 5 digits and more with
-    nothing countable behind them, or with a zero at the head, are read digit by digit.
+    Known are days (2026-11-23, 2026年), times, prices in yuan (also 5元/月, ¥5), per cent, decimals, quantities, ordinals, signs,
+    and from-to (3-5); numbers to dial (400-810-1234, 拨110), runs of 5 digits and more with nothing countable behind them, or
+    with a zero at the head, are read digit by digit.
     """
     folded = "".join(_ascii(char) if _is_number(char) else char for char in text)
+    folded = _PER[lang][0].sub(_PER[lang][1], folded)
     if lang == "zh":
         folded = _CAPITALS.sub(lambda found: " ".join(found[0]), folded)
     return _PATTERNS[lang].sub(lambda found: _said(found, lang), folded)
@@ -168,6 +181,10 @@ def _said(found: re.Match[str], lang: str) -> str:
     text = found[kind]
     if kind == "run":
         return _spaced(_run(text, found, lang), found, lang)
+    if kind in ("span", "minus"):
+        return _SPANS[lang][kind == "minus"]
+    if kind == "dial":
+        return str(numbers.PAUSE.join(numbers.digits(part, dialled=True) for part in text.split("-")))
     if kind == "percent":
         return f"百分之{numbers.decimal(text)}" if lang == "zh" else f"{numbers.decimal(text)} percent"
     return _spaced(str(_KINDS[kind](numbers, text)), found, lang)
@@ -201,15 +218,23 @@ _KINDS: dict[str, Callable[[Any, str], str]] = {
     "iso": _iso,
     "clock": _clock,
     "yuan": _yuan,
+    "sign": _yuan,
+    "ordinal": lambda numbers, text: str(numbers.ordinal(int(text))),
     "commas": _commas,
     "decimal": lambda numbers, text: str(numbers.decimal(text)),
 }
 
 
 def _run(text: str, found: re.Match[str], lang: str) -> str:
-    after = found.string[found.end() : found.end() + 1]
-    counted = after != "" and after in _COUNTED
-    if len(text) >= (_NEVER_COUNTED_FROM if counted else _DIALLED_FROM) or (text[0] == "0" and len(text) > 1):
+    before, after = found.string[: found.start()], found.string[found.end() :]
+    counted = after.startswith(_COUNTED) and not before.endswith("第")
+    if lang == "en" and len(text) == 4 and "1100" <= text <= "2199" and _YEARS.search(before):
+        return numbers_en.year_number(int(text))
+    if (
+        _DIALS.search(before)
+        or len(text) >= (_NEVER_COUNTED_FROM if counted else _DIALLED_FROM)
+        or (text[0] == "0" and len(text) > 1)
+    ):
         return _digits(lang, text)
     return str(_NUMBERS[lang].number(int(text), measure=counted))
 

@@ -16,7 +16,7 @@ import soxr
 
 from ivr.prompts.measure import Samples
 from ivr.prompts.phrases import check
-from ivr.prompts.sound import ESPEAK, RATE, BadSound
+from ivr.prompts.sound import ESPEAK, RATE, BadSound, VoiceMissing
 
 VOICES = {"zh": "cmn", "en": "en-us"}
 WORDS_PER_MIN = {"zh": 190, "en": 160}
@@ -25,14 +25,11 @@ WORDS_PER_MIN = {"zh": 190, "en": 160}
 _HAN = re.compile("[\u4e00-\u9fff]")
 # Of speak_lib.h in espeak-ng 1.52.
 _AUDIO_SYNCHRONOUS, _CHARS_UTF8, _RATE, _EE_OK = 2, 1, 1, 0
+_IPA_TIED = 0x82 | ord("^") << 8  # phonemes in IPA, ^ between the letters of one sound
 _DONT_EXIT = 0x8000
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 _lock = threading.Lock()
 _loaded: _Library | None = None
-
-
-class VoiceMissing(Exception):
-    """The synthesiser can't be used here; the text says why."""
 
 
 class EspeakVoice:
@@ -52,6 +49,15 @@ class EspeakVoice:
         if not len(made):
             raise BadSound("the voice made no sound")
         return np.asarray(soxr.resample(made.astype(np.float32) / 32768, rate, RATE, quality="HQ"), np.float32)
+
+
+def ipa_of(words: str, lang: str) -> str:
+    """Words as IPA with stress, ^ between the letters of one sound; punctuation is lost. Thread-safe.
+
+    Raises: Unspeakable for words with digits; VoiceMissing.
+    """
+    with _lock:
+        return _library().ipa(check(words), VOICES[lang])
 
 
 def language_of(words: str) -> str:
@@ -82,6 +88,8 @@ class _Library:
             ctypes.c_char_p, ctypes.c_size_t, ctypes.c_uint, ctypes.c_int, ctypes.c_uint, ctypes.c_uint,
             ctypes.POINTER(ctypes.c_uint), ctypes.c_void_p,
         ]  # fmt: skip
+        lib.espeak_TextToPhonemes.argtypes = [ctypes.POINTER(ctypes.c_char_p), ctypes.c_int, ctypes.c_int]
+        lib.espeak_TextToPhonemes.restype = ctypes.c_char_p
         folder = espeakng_loader.get_data_path().encode()
         self.rate = int(lib.espeak_Initialize(_AUDIO_SYNCHRONOUS, 0, folder, _DONT_EXIT))
         if self.rate <= 0:
@@ -97,11 +105,22 @@ class _Library:
 
     def speak(self, words: str, voice: str, words_per_min: int) -> np.ndarray[Any, np.dtype[np.int16]]:
         self._parts = []
-        if self._lib.espeak_SetVoiceByName(voice.encode()) != _EE_OK:
-            raise VoiceMissing(f"espeak-ng has no voice {voice}; reinstall espeakng-loader")
+        self._choose(voice)
         self._lib.espeak_SetParameter(_RATE, words_per_min, 0)
         raw = words.encode()
         if self._lib.espeak_Synth(raw, len(raw) + 1, 0, 1, 0, _CHARS_UTF8, None, None) != _EE_OK:
             raise BadSound("the voice failed")
         self._lib.espeak_Synchronize()
         return np.concatenate(self._parts) if self._parts else np.zeros(0, np.int16)
+
+    def ipa(self, words: str, voice: str) -> str:
+        self._choose(voice)
+        rest = ctypes.c_char_p(words.encode())
+        clauses = []
+        while rest.value is not None:  # a clause at a time; the library moves the pointer on
+            clauses.append((self._lib.espeak_TextToPhonemes(ctypes.byref(rest), _CHARS_UTF8, _IPA_TIED) or b"").decode())
+        return " ".join(clauses).strip()
+
+    def _choose(self, voice: str) -> None:
+        if self._lib.espeak_SetVoiceByName(voice.encode()) != _EE_OK:
+            raise VoiceMissing(f"espeak-ng has no voice {voice}; reinstall espeakng-loader")

@@ -1,7 +1,8 @@
 """What the dialogue asks for sounds: a prompt by name, in a language, with the call's values.
 
-A person's recording goes before what was made, and that before the other language; what is nowhere is missing, which is
-counted and never ends a call. Sentences with values that nobody said before are made in a thread while the call waits.
+A person's recording that can be played goes before what was made, and that before the other language; what is nowhere is
+missing, which is counted and never ends a call. Sentences with values that nobody said before are made in a thread while the
+call waits.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ from hotline.domain.texts import LANGS
 from ivr.prompts.catalogue import Catalogue, load_catalogue
 from ivr.prompts.files import OWN_KINDS, SAID, Shelf, key_of, read_manifest, sweep, write_whole
 from ivr.prompts.phrases import sentence
-from ivr.prompts.sound import ESPEAK, BadSound
+from ivr.prompts.recordings import refused
+from ivr.prompts.sound import ESPEAK, BadSound, natural
 
 if TYPE_CHECKING:
     from ivr.prompts.measure import Samples
@@ -41,6 +43,10 @@ LOOK_S = 1.0
 """How often the running service looks for new recordings and removed clips, in seconds."""
 SENTENCES_MAX = 2000
 """Sentences with values that are remembered; then all are forgotten."""
+
+
+NATURAL = "natural"
+"""[ivr] speaker of the voice that only the build uses."""
 
 
 class Speaker(Protocol):
@@ -66,6 +72,9 @@ class Clip:
     missing: bool = False
 
 
+_NEVER = 0.0, Clip("", "")
+
+
 @dataclass(slots=True)
 class Counts:
     """What `Voice` has done: clips said, made, in the other language, missing in both, that failed, refused as too many."""
@@ -89,24 +98,28 @@ class Voice:
         speaker: Speaker,
         in_thread: Callable[..., Deferred[Any]],
         *,
+        built_by: str = "",
         langs: tuple[str, ...] = LANGS,
         look_s: float = 0.0,
     ) -> None:
         """Take the words, the folders of sounds made and of recordings, a voice, and `in_thread(fn, *args)`.
 
         `in_thread` should be a pool of one thread: the default voice can do one thing at a time. What is in the folders is
-        looked at every `look_s` seconds at most.
+        looked at every `look_s` seconds at most. `built_by` names the voice of the build where it is another one: what it made
+        goes before, and `speaker` says what is only known in a call.
         """
+        self._voices = tuple(dict.fromkeys((built_by or speaker.name, speaker.name)))
         self.catalogue, self.langs, self.counts = catalogue, langs, Counts()
         self._made, self._speaker, self._in_thread = made.absolute(), speaker, in_thread
-        self._own = {lang: Shelf(own / lang, OWN_KINDS, look_s) for lang in langs}
-        self._own_said = {lang: Shelf(own / lang / SAID, OWN_KINDS, look_s) for lang in langs}
+        self._own = {lang: Shelf(own / lang, OWN_KINDS, look_s, refused) for lang in langs}
+        self._own_said = {lang: Shelf(own / lang / SAID, OWN_KINDS, look_s, refused) for lang in langs}
         self._fixed = {lang: Shelf(made / lang, ("wav",), look_s) for lang in langs}
         self._words = {(lang, name): sentence(catalogue, name, lang, {}) for lang in langs for name in catalogue.fixed()}
         self._making: dict[str, list[Deferred[Clip]]] = {}
         self._look_s = look_s
-        self._sentences: dict[Hashable, tuple[str, str]] = {}
+        self._sentences: dict[Hashable, tuple[str, tuple[str, ...]]] = {}
         self._there: dict[str, float] = {}
+        self._recent: dict[Hashable, tuple[float, Clip]] = {}
 
     def say(self, name: str, lang: str, /, **values: Any) -> Clip | Deferred[Clip]:
         """The sound of a prompt: at once if it is there, else a Deferred, which never fails, when it has been made.
@@ -119,17 +132,35 @@ class Voice:
             tests of the flows find.
         """
         self.counts.said += 1
+        if not self._look_s:
+            return self._say(name, lang, values)
+        asked, at = (name, lang, *values.items()), time.monotonic()
+        try:
+            until, clip = self._recent.get(asked, _NEVER)
+        except TypeError:  # a value that can't be looked up
+            return self._say(name, lang, values)
+        if at < until:
+            return clip
+        found = self._say(name, lang, values)
+        if isinstance(found, Clip) and not found.missing:
+            if len(self._recent) >= SENTENCES_MAX:
+                self._recent.clear()
+            self._recent[asked] = at + self._look_s, found
+        return found
+
+    def _say(self, name: str, lang: str, values: dict[str, Any]) -> Clip | Deferred[Clip]:
         fixed = self._words.get((lang, name))
         if fixed is not None:
             return self._found(lang, name, fixed)
-        words, key = self._sentence(name, lang, values)
-        path = self._kept(lang, key)
-        if path:
-            return Clip(path, words)
-        return self._make(lang, name, key, words, values)
+        words, keys = self._sentence(name, lang, values)
+        for key in keys:
+            path = self._kept(lang, key)
+            if path:
+                return Clip(path, words)
+        return self._make(lang, name, keys[-1], words, values)
 
-    def _sentence(self, name: str, lang: str, values: dict[str, Any]) -> tuple[str, str]:
-        """The words of a prompt with its values, and the key of their clip; most are asked for again and again."""
+    def _sentence(self, name: str, lang: str, values: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+        """The words of a prompt with its values, and the keys of their clip by each voice; most are asked for again and again."""
         asked = (name, lang, *values.items())
         try:
             known = self._sentences.get(asked)
@@ -137,16 +168,12 @@ class Voice:
             known, asked = None, ()
         if known is None:
             words = sentence(self.catalogue, name, lang, values)
-            known = words, key_of(self._speaker.name, words)
+            known = words, tuple(key_of(voice, words) for voice in self._voices)
             if len(self._sentences) >= SENTENCES_MAX:
                 self._sentences.clear()
             if asked:
                 self._sentences[asked] = known
         return known
-
-    def places(self, name: str, lang: str) -> list[str]:
-        """Where a fixed prompt may be, in the order in which it is looked for."""
-        return [path for each in self._order(lang) for path in (self._own[each].find(name), self._fixed[each].find(name)) if path]
 
     def _order(self, lang: str) -> list[str]:
         return [lang, *(other for other in self.langs if other != lang)]
@@ -223,9 +250,10 @@ class Voice:
     def _without(self, lang: str, name: str, words: str, values: dict[str, Any]) -> Clip:
         """The other language if it is there already."""
         for other in self._order(lang)[1:]:
-            path = self._kept(other, key_of(self._speaker.name, sentence(self.catalogue, name, other, values)))
-            if path:
-                return self._clip(path, words, other=True)
+            for key in self._sentence(name, other, values)[1]:
+                path = self._kept(other, key)
+                if path:
+                    return self._clip(path, words, other=True)
         return self._clip("", words, other=False)
 
     def _sweep(self) -> None:
@@ -249,7 +277,13 @@ class Espeak:
 def open_voice(settings: Settings, in_thread: Callable[..., Deferred[Any]]) -> Voice:
     """The voice of an installation; `in_thread(fn, *args)` should be a pool of one thread. Raises: BadSettings."""
     catalogue = load_catalogue(settings.texts.dir)
-    return Voice(catalogue, settings.ivr.prompts, settings.ivr.voice_own, Espeak(), in_thread, look_s=LOOK_S)
+    ivr = settings.ivr
+    return Voice(catalogue, ivr.prompts, ivr.voice_own, Espeak(), in_thread, built_by=name_of(settings), look_s=LOOK_S)
+
+
+def name_of(settings: Settings) -> str:
+    """The name of the voice of [ivr] speaker, which `build` uses."""
+    return natural(settings.ivr.style) if settings.ivr.speaker == NATURAL else ESPEAK
 
 
 def _not_swept(failure: Failure) -> None:

@@ -52,11 +52,12 @@ def serve_ours() -> None:
     from twisted.internet import reactor
 
     from ivr.call import Limits
+    from ivr.gathering import gathered
     from ivr.server import AgiServer
 
     clock: Any = reactor
     server = AgiServer({"hotline": flow}, clock, Limits(calls_max=10_000))
-    port = clock.listenTCP(0, server, backlog=5000, interface="127.0.0.1")
+    port = gathered(clock).listenTCP(0, server, backlog=5000, interface="127.0.0.1")
     print(port.getHost().port, flush=True)
     clock.run()
 

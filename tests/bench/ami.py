@@ -113,8 +113,9 @@ def _ours(port: int, done: Any) -> None:
     from twisted.internet.endpoints import TCP4ClientEndpoint
 
     from ivr.ami import AmiClient
+    from ivr.ami_events import QUEUE as EVENTS
     from ivr.calls import Calls
-    from ivr.queue_view import EVENTS, QueueView
+    from ivr.queue_view import QueueView
 
     clock: Any = reactor
     client = AmiClient(TCP4ClientEndpoint(clock, "127.0.0.1", port), "bench", "bench", clock)

@@ -537,18 +537,29 @@ def test_no_ticking_without_calls(clock: Clock) -> None:
 def test_a_socket_that_takes_all() -> None:
     taken: list[bytes] = []
     asterisk = Asterisk(lambda call: call.answer(), begin=False)
-    asterisk.protocol._direct = lambda line: taken.append(line) or len(line)
+    asterisk.protocol._send = lambda line: taken.append(line) or len(line)
     asterisk.protocol.dataReceived(environment())
     assert (taken, list(asterisk.transport.sent)) == ([b"ANSWER\n"], [])
 
 
 def test_a_socket_that_takes_a_part() -> None:
     asterisk = Asterisk(lambda call: call.answer(), begin=False)
-    asterisk.protocol._direct = lambda _line: 3
+    asterisk.protocol._send = lambda _line: 3
     asterisk.transport.write = asterisk.transport.sent.append  # type: ignore[method-assign]
     asterisk.protocol.dataReceived(environment())
     assert list(asterisk.transport.sent) == [b"WER\n"]
-    assert asterisk.protocol._direct is None
+    assert asterisk.protocol._send is None
+
+
+def test_a_socket_that_takes_nothing_now() -> None:
+    def full(_line: bytes) -> int:
+        raise BlockingIOError
+
+    asterisk = Asterisk(lambda call: call.answer(), begin=False)
+    asterisk.protocol._send = full
+    asterisk.transport.write = asterisk.transport.sent.append  # type: ignore[method-assign]
+    asterisk.protocol.dataReceived(environment())
+    assert list(asterisk.transport.sent) == [b"ANSWER\n"]
 
 
 # -- the server

@@ -276,6 +276,8 @@ def test_a_message_that_is_too_long(caplog: pytest.LogCaptureFixture) -> None:
     rig.link.answer(rig.link.actions()[0])
     assert got[0].succeeded
     assert "longer than is read" in caplog.text
+    rig.link.give(b"Event: Long\r\nX: " + b"x" * (2 << 20) + b"\r\n\r\n")
+    assert rig.client.skipped == 2
 
 
 def test_random_lines(full: bool) -> None:

@@ -11,10 +11,13 @@ import pytest
 
 from hotline.domain.call_commands import CallStep
 from ivr import calls as module
+from ivr.ami_events import CALL as CALL_EVENTS
+from ivr.ami_events import QUEUE as EVENTS
+from ivr.ami_events import WANTED
 from ivr.calls import LOOK_S, SETTLE_S, Calls
 from ivr.queue_log import LOOK_S as LOG_LOOK_S
 from ivr.queue_log import Tail
-from ivr.queue_view import EVENTS, QueueView
+from ivr.queue_view import QueueView
 from ivr.records import Line, parse
 from ivr.stamps import moment
 from tests.kit.ami import T0, Rig, stamp
@@ -233,6 +236,29 @@ def test_the_cdr_knows_another_agent(caplog: pytest.LogCaptureFixture) -> None:
     assert "PJSIP/b-20" in caplog.text
 
 
+def test_whose_events_were_not_all_seen() -> None:
+    desk = Desk()
+    desk.answered()
+    assert not desk.calls.unheard(CALL)
+    desk.rig.link.abortConnection()
+    assert desk.calls.unheard(CALL)
+    desk.rig.clock.pump([0.25] * 8)
+    desk.rig.let_in()
+    assert desk.calls.unheard(CALL), "it was down during the call"
+    assert desk.calls.unheard("of a former process")
+
+
+def test_numbers_of_agents_are_not_shown(caplog: pytest.LogCaptureFixture) -> None:
+    desk = Desk()
+    desk.answered()
+    desk.cdr(channel="Local/13800000001@trunk-00000019")
+    desk.completed(6, 2)
+    desk.gone(6)
+    desk.settled()
+    assert desk.calls.recent[0].other == "Local/…@trunk-00000019"
+    assert "13800000001" not in caplog.text
+
+
 def test_talk_times_differ() -> None:
     desk = Desk()
     desk.answered()
@@ -353,3 +379,9 @@ def test_moments() -> None:
     for nonsense in ("", "x", "1.x" * 9, "99999999999999", "²"):
         assert moment(nonsense, T0) == T0
     assert moment("99999999999", T0).year > 5000
+
+
+def test_asterisk_is_told_of_all_that_is_listened_to() -> None:
+    listeners = set(Desk().rig.client._listeners)
+    assert listeners == set(CALL_EVENTS)
+    assert listeners <= set(WANTED)

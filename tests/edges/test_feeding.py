@@ -113,6 +113,8 @@ class Billing:
 class Calls:
     """A relay of call-backs that holds what it is offered."""
 
+    granted = True
+
     def __init__(self) -> None:
         self.held: dict[int, bool] = {}
 
@@ -122,6 +124,11 @@ class Calls:
 
     def pending(self) -> int:
         return len(self.held)
+
+    def release(self) -> list[int]:
+        left = [*self.held]
+        self.held.clear()
+        return left
 
 
 class Desk:
@@ -446,3 +453,16 @@ def test_no_more_call_backs_are_read_than_memory_has_room_for(
         del database.rows[row]
     looks(clock)
     assert list(process.calls.held) == [3, 4]
+
+
+def test_who_does_not_dial_gives_its_call_backs_back(database: Database, clock: Clock) -> None:
+    database.queue(1, "a", channel="call")
+    process = Process(database).start()
+    assert list(process.calls.held) == [1]
+    process.calls.granted = False
+    clock.advance(EVERY_S)
+    assert process.calls.held == {}
+    assert database.rows[1]["owner"] == ""
+    process.calls.granted = True
+    clock.advance(EVERY_S)
+    assert list(process.calls.held) == [1]

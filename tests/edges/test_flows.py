@@ -41,6 +41,7 @@ def make(sqlite_url: str, tmp_path: Path) -> Iterator[Make]:
     for hotline in made:
         hotline.ledger.stop()
         assert {name for name, _, _ in hotline.voice.said} - DECLARED == set(), "said, and the linter does not know of it"
+        assert hotline.counts["unsaid"] == 0, "left without a word, and the linter does not know of it"
 
 
 @pytest.fixture

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
 from hotline.domain import call_commands as cc
 from hotline.domain import commands as cmd
 from hotline.domain.calendar import Calendar
+from ivr.scripts import Scripts
 from ivr.simulator import Agent
 from tests.edges.test_flows import events, finish, holds, menu_prompts, texts_of, waiting
 from tests.kit.hotline import ANN, CODE, Hotline
@@ -152,3 +153,45 @@ def test_the_agent_is_told_who_rings(make: Make) -> None:
     call = hotline.dial("main:0")
     assert call.channel.variables.get("SHOUWEN_WHISPER", "") == ""
     assert "agent" in call.states
+
+
+@pytest.mark.parametrize("unheard", [True, False])
+@pytest.mark.parametrize(
+    ("args", "variables", "agent", "way"),
+    [
+        (["queue", "", "", "PJSIP/2001", "12", "16"], {}, "li", "queue"),
+        (["owner", "ANSWER", "", "", "12", "16"], {"DIALSTATUS": "ANSWER", "SHOUWEN_OWNER": "PJSIP/2001"}, "li", "owner"),
+        (["owner", "NOANSWER", "", "", "", "16"], {"DIALSTATUS": "NOANSWER", "SHOUWEN_OWNER": "PJSIP/2001"}, "", ""),
+        (["queue", "", "ABANDON", "", "", "16"], {}, "", ""),
+    ],
+)
+def test_with_whom_he_spoke_is_told_by_the_dialplan_where_ami_did_not(
+    hotline: Hotline, events: Any, unheard: bool, args: list[str], variables: dict[str, str], agent: str, way: str
+) -> None:
+    """As the extension h asks for `after`; then the caller is asked for a mark by text."""
+    hotline.house.unheard, hotline.house.agent_at = lambda _call: unheard, {"PJSIP/2001": "li"}.__getitem__
+    start = cc.StartCall(stream=ANN, call="1.7", number="10198", shown=True)
+    hotline.run(start)
+    Scripts(hotline.house).after(cast(Any, After("1.7", args, variables)))
+    hotline.settle()
+    expected = [(agent, way)] if unheard and agent else []
+    assert [(each.agent, each.way) for each in events("Connected")] == expected
+    assert [(each.agent, each.ms) for each in events("Talked")] == [(agent, 12_000) for agent, _ in expected]
+    assert [each.why for each in events("Left")] == ["caller"]
+    assert ("survey" in texts_of(events)) is bool(expected)
+
+
+class After:
+    """A channel in its extension h."""
+
+    script = "after"
+
+    def __init__(self, call: str, args: list[str], variables: dict[str, str]) -> None:
+        self.id, self.args, self.env = call, args, {"agi_callerid": "13800000001"}
+        self._variables = variables | {"SHOUWEN_STREAM": ANN, "SHOUWEN_LANG": "zh"}
+
+    def get_variable(self, name: str) -> str | None:
+        return self._variables.get(name)
+
+    def set_variable(self, name: str, value: object) -> None:
+        self._variables[name] = str(value)

@@ -35,20 +35,13 @@ class Puts:
 def test_notes_wait_for_others_and_no_longer_than_they_may() -> None:
     puts = Puts()
     puts.inlet.execute(NOTE)
-    puts.clock.advance(PATIENCE_S[NoteCall] - 0.01)
+    puts.clock.advance(PATIENCE_S - 0.01)
     assert puts.got == []
     puts.inlet.execute(END)
-    puts.clock.advance(0.01)
-    assert puts.got == [NOTE, END]
-    assert puts.clock.getDelayedCalls() == []
-
-
-def test_a_caller_who_waits_is_asked_for_soon_and_takes_the_notes_along() -> None:
-    puts = Puts()
-    puts.inlet.execute(NOTE)
     puts.inlet.execute(START)
-    puts.clock.advance(PATIENCE_S[StartCall])
-    assert puts.got == [NOTE, START]
+    puts.clock.advance(0.01)
+    assert puts.got == [NOTE, END, START]
+    assert puts.clock.getDelayedCalls() == []
 
 
 @pytest.mark.parametrize("before", [[], [NOTE], [NOTE, START]])

@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.task import Clock
@@ -74,16 +75,14 @@ class Rig:
         self.driven.run(cc.OpenCase(stream=stream, id=name, recording=str(path).removesuffix(".wav")))
         return path
 
-    def talk(self, stream: str = ANN, call: str = CALL) -> Path:
+    def talk(self, stream: str = ANN, call: str = CALL, nth: int = 0) -> Path:
         step = cc.CallStep(START, "recorded", ms=2000)
-        self.driven.run(cc.NoteCall(stream=stream, id=call, call=call, steps=(step,)))
-        return self.file(f"calls/2026/03/02/{call}.wav")
+        self.driven.run(cc.NoteCall(stream=stream, id=f"{call}:{nth}", call=call, steps=(step,)))
+        return self.file(f"calls/2026/03/02/{call}{f'-{nth}' if nth else ''}.wav")
 
     def close_cases(self, stream: str) -> None:
-        """Nothing closes a case but those that come after it."""
-        for number in range(20):
-            self.driven.pass_(hours=1)
-            self.driven.run(cc.OpenCase(stream=stream, id=f"more{number}", words=f"words {number}"))
+        for row in on(self.url)("SELECT body FROM event WHERE kind = 'CaseOpened' AND stream = :stream", stream=stream):
+            self.driven.run(cc.CloseCase(stream=stream, case=msgspec.json.decode(row.body)["number"], note="Refunded."))
 
     def noted(self, stream: str = ANN) -> list[str]:
         rows = on(self.url)("SELECT body FROM event WHERE kind = 'RecordingDeleted' AND stream = :stream", stream=stream)
@@ -96,6 +95,18 @@ def rig(url: str, tmp_path: Path) -> Iterator[Rig]:
     yield made
     made.driven.ledger.stop()
     sound(url)
+
+
+@pytest.mark.parametrize("call", [CALL, "pbx-1772438400.7", "call-back-12"])
+def test_each_talk_of_a_call_is_the_callers(rig: Rig, call: str, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    talks = [rig.talk(call=call, nth=nth) for nth in range(3)]
+    rig.talk(BEN, "1772438400.70")
+    rig.process("a").start()
+    assert not any(talk.exists() for talk in talks)
+    assert sorted(rig.noted()) == sorted(f'{{"file":"calls/2026/03/02/{talk.name}"}}' for talk in talks)
+    assert rig.noted(BEN) == ['{"file":"calls/2026/03/02/1772438400.70.wav"}']
+    assert "no call or case on record" not in caplog.text
 
 
 def test_old_ones_go_and_it_is_on_record(rig: Rig, caplog: pytest.LogCaptureFixture) -> None:

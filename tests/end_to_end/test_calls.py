@@ -265,6 +265,54 @@ def test_a_call_back(calls: Calls) -> None:
         phone.hang_up()
 
 
+def test_the_agent_for_a_call_back_is_given_to_nobody_else(calls: Calls) -> None:
+    """While the caller is being rung another one rings; the agent is free, and is kept for the first."""
+    msisdn, other = f"86{OWN}", "8613900000009"
+    before = len(calls.service.timeline(msisdn, "CallBackAsked"))
+    with SoftPhone(calls.asterisk, ACCOUNT, SECRET) as phone:
+        phone.dial(NUMBER)
+        phone.press("0", every_s=2.0)
+        phone.press("1", every_s=1.0)
+        eventually(lambda: len(calls.service.timeline(msisdn, "CallBackAsked")) > before)
+        phone.hang_up()
+    calls.asterisk.await_idle()
+    with SoftPhone(calls.asterisk, ACCOUNT, SECRET) as phone, Agent(calls.asterisk, "agent1", talk_ms=1000):
+        calls.login("agent1")
+        phone.await_event("CALL_ESTABLISHED", 20.0)
+        assert "call-back" in calls.members()
+        with calls.caller(keys=[(1000, "0")], caller=other[2:], hang_up_ms=30_000) as caller:
+            calls.await_event(other, "Queued", timeout_s=20.0)
+            time.sleep(2.0)
+            assert kinds(calls, other)[-1] == "Queued"
+            phone.press("1")
+            calls.await_event(msisdn, "CallBackEnded", timeout_s=20.0)
+            connected = calls.service.timeline(msisdn, "Connected")[-1]
+            second = calls.await_event(other, "Connected", "agent1", 20.0)
+            assert connected["id"] < second["id"]
+            phone.hang_up()
+            assert caller.wait(60).ok
+    assert "call-back" not in calls.members()
+    calls.await_event(other, "Left")
+
+
+def test_an_agent_whose_phone_is_not_there_is_seen(calls: Calls) -> None:
+    def state(name: str) -> str:
+        return next(each["state"] for each in calls.service.api("GET", "agents")["agents"] if each["name"] == name)
+
+    for name, endpoint in (("cho", "PJSIP/nobody"), ("dee", f"PJSIP/{ACCOUNT}")):
+        told = calls.service.api("POST", f"agents/{name}/login", {"endpoint": endpoint})
+        assert told["state"] == "unreachable", (name, told)
+        eventually(lambda name=name: state(name) == "unreachable", 10.0, calls.members)
+    assert metric(calls, "shouwen_queue_agents_free") == 0
+    with SoftPhone(calls.asterisk, ACCOUNT, SECRET):
+        eventually(lambda: state("dee") == "ready", 10.0, calls.members)
+        eventually(lambda: metric(calls, "shouwen_queue_agents_free") == 1, 10.0)
+    for name in ("cho", "dee"):
+        calls.service.api("POST", f"agents/{name}/logout", {})
+    calls.login("agent1")
+    assert state("agent1") == "ready"
+
+
 # -- what breaks in mid-call
 
 

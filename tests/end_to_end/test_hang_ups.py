@@ -90,7 +90,9 @@ def test_while_they_wait(calls: Calls) -> None:
         calls.await_event(msisdn, "Left", timeout_s=15.0)
         done = kinds(calls, msisdn)
         assert done["CallStarted"] == done["Left"] == 1, (keys, ms, done)
-        assert done["CallBackAsked"] == (keys[-1][1] == "1"), (keys, ms, done)
+        wished = keys[-1][1] == "1"
+        # who is gone 50 ms after the key may be gone before the queue has let him go
+        assert done["CallBackAsked"] in ({wished} if ms > 50 else {False, wished}), (keys, ms, done)
 
 
 def test_during_the_survey(calls: Calls) -> None:

@@ -75,10 +75,21 @@ class Hotline:
         house: what the flows share; replace its fields to taste.
     """
 
-    def __init__(self, url: str, folder: Path, *, agents: Sequence[Agent] = (), pace: float = 1.0, **settings: Any) -> None:
+    def __init__(
+        self,
+        url: str,
+        folder: Path,
+        *,
+        agents: Sequence[Agent] = (),
+        pace: float = 1.0,
+        voice: Any = None,
+        sounds: Callable[[str], float | None] | None = None,
+        **settings: Any,
+    ) -> None:
+        """Take agents, a voice (by default one without sounds), how long sounds last, and tables of the settings to change."""
         self.settings: Settings = _with(parse(EXAMPLE.read_text("utf-8"), EXAMPLE.parent), settings)
         self.url, self.clock = url, Clock()
-        self.voice = SilentVoice()
+        self.voice = voice or SilentVoice()
         self.counts: Counter[str] = Counter()
         self.down = False
         self.executed: list[cmd.Command] = []
@@ -96,6 +107,7 @@ class Hotline:
             settings=self.settings,
             voice=self.voice,
             execute=self.execute,
+            foresee=self.foresee,
             insist=self.insist,
             now=self.now,
             calendar=Calendar(ZoneInfo("Asia/Shanghai"), Span(0, 1440), Span(0, 1440)),
@@ -107,7 +119,7 @@ class Hotline:
         self.server = AgiServer(Scripts(self.house).table, self.clock, limits, on_count=self._count)
         self.reachable = True
         self.asterisk = Simulator(
-            self.clock, self._connect, agents=agents, pace=pace, sounds=self.voice.seconds, prefix=f"test{id(self)}"
+            self.clock, self._connect, agents=agents, pace=pace, sounds=sounds or self.voice.seconds, prefix=f"test{id(self)}"
         )
         self.ledger.start()
 
@@ -129,17 +141,24 @@ class Hotline:
     def execute(self, command: cmd.Command) -> Deferred[Outcome]:
         """Hand a command to the ledger."""
         self.executed.append(command)
+        return self._asked(command, self.ledger.execute)
+
+    def foresee(self, command: cmd.Command) -> Deferred[Outcome]:
+        """Ask the ledger what a command would bring."""
+        return self._asked(command, self.ledger.foresee)
+
+    def _asked(self, command: cmd.Command, ask: Callable[[cmd.Command], Deferred[Outcome]]) -> Deferred[Outcome]:
         done: Deferred[Outcome] = Deferred()
         if self.down:
             done.callback(Outcome(StorageError("the disk is full")))
             return done
         self._waiting += 1
 
-        def stored(outcome: Outcome) -> None:
+        def told(outcome: Outcome) -> None:
             self._waiting -= 1
             done.callback(outcome)
 
-        self.ledger.put(command, stored)
+        ask(command).addCallback(told)
         return done
 
     def insist(self, command: cmd.Command) -> None:

@@ -61,6 +61,7 @@ def main(url: str) -> None:
         settings=parse(EXAMPLE.read_text("utf-8"), EXAMPLE.parent),
         voice=_Forgetful(),
         execute=ledger.execute,
+        foresee=ledger.foresee,
         insist=lambda command: ledger.insist(command, lambda: None),
         now=lambda: datetime.now(UTC),
         calendar=Calendar(ZoneInfo("Asia/Shanghai")),

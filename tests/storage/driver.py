@@ -43,7 +43,7 @@ class Driven:
             in_reactor=lambda function, *args: function(*args),
             later=lambda _seconds, function, *args: function(*args),
             limits=limits,
-            owner={"sms": owner, "billing": owner},
+            owner={"sms": owner, "billing": owner, "call": owner},
         )
         self.ledger.on_texts = lambda rows: self.texts.extend((row, stream, event.key) for row, stream, event in rows)
         self.ledger.on_orders = self.orders.extend

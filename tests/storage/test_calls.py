@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import queue
 from datetime import timedelta
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from hotline.domain import call_commands as cc
 from hotline.domain import call_events as ce
 from hotline.domain import commands as cmd
-from hotline.domain.errors import AgentRefused
+from hotline.domain.errors import AgentRefused, UnknownCase
 from hotline.storage.opening import reading_engine, writing_engine
 from hotline.storage.queries.agents import Agent, agents
 from hotline.storage.queries.cases import case
@@ -19,6 +20,7 @@ from hotline.storage.queries.outbox import figures
 from hotline.storage.queries.subscriber import subscriber
 from hotline.storage.queries.timeline import timeline
 from hotline.storage.queries.wakes import due_wakes
+from hotline.storage.store import StateDamaged
 from tests.storage.driver import ANN, BEN, START, Driven, sound
 
 CALL, HIDDEN = "1772438400.7", "call:1772438400.8"
@@ -74,7 +76,48 @@ def test_a_call_with_a_complaint_and_an_agent(driven, ask, url):
     driven.run(cc.TakeCase(stream=ANN, id="2", case=number, agent="ben"))
     assert ask(case, number).owner == "ben"
     assert driven.run(start(call="later")).result.case.owner == "ben"
+    assert (ask(case, number).closed_at, ask(subscriber, ANN).cases[0].closed) == (None, False)
+    driven.run(cc.CloseCase(stream=ANN, id="3", case=number, note="Refunded."))
+    closed = ask(case, number)
+    assert (closed.owner, closed.result, second_of(closed.closed_at)) == ("ben", "Refunded.", second_of(driven.now))
+    assert ask(subscriber, ANN).cases[0].closed
+    assert driven.run(start(call="much later")).result.case is None
     sound(url)
+
+
+def foresee(driven, command):
+    heard = queue.SimpleQueue()
+    driven.ledger.foresee(command).addCallback(heard.put)
+    return heard.get(timeout=30)
+
+
+def test_who_calls_is_told_before_his_call_is_stored(driven, ask):
+    driven.run(cc.OpenCase(stream=ANN, id="1", call="earlier", recording="/rec/a"))
+    before = ask(timeline, ANN)
+    told = foresee(driven, start(call="later"))
+    assert (told.error, told.repeated) == (None, False)
+    assert ask(timeline, ANN) == before
+    assert driven.run(start(call="later")).result == told.result
+    assert told.result.case is not None
+
+
+def test_what_was_put_before_is_foreseen_with(driven):
+    driven.ledger.put(start(), lambda _: None)
+    driven.ledger.put(connected(), lambda _: None)
+    driven.ledger.put(cc.OpenCase(stream=ANN, id="1", call=CALL, recording="/rec/a"), lambda _: None)
+    assert foresee(driven, start(call="later")).result.case.number
+
+
+def test_what_the_rules_refuse_is_foreseen_too(driven):
+    assert isinstance(foresee(driven, cc.TakeCase(stream=ANN, id="2", case="1", agent="ben")).error, UnknownCase)
+    assert foresee(driven, start()).error is None
+
+
+def test_a_damaged_state_foretells_nothing(driven, url, sql):
+    driven.run(start())
+    sql("UPDATE state SET body = 'x'")
+    assert isinstance(foresee(driven, start(call="later")).error, StateDamaged)
+    assert foresee(driven, start(BEN)).error is None
 
 
 @pytest.mark.parametrize("number", ["", "x", "999999", "0", "1" * 30, "１"])

@@ -194,3 +194,18 @@ def test_random_lines(full: bool) -> None:
         assert len(ours._kept) <= MESSAGE_MAX + 4
     ours.receive_data(b"\r\n--END COMMAND--\r\n\r\n")
     assert told(ours.receive_data(STREAM)) == told(wire().receive_data(STREAM))
+
+
+LINES = ["Uniqueid: 1", "Uniqueid:2", "Linkedid:  3 ", "Cause: 16", "no header", "", "Uniqueid", ": x", "Name: 午"]
+
+
+@given(
+    st.lists(st.sampled_from(LINES)),
+    st.sampled_from(["Event: Hangup", "Response: Success", "Response: Follows", "Uniqueid: 0"]),
+)
+def test_a_header_looked_up_by_itself_is_as_among_all(lines: list[str], first: str) -> None:
+    octets = "\r\n".join([first, *lines]).encode()
+    whole = Message(octets)
+    for name in ("Uniqueid", "Linkedid", "Cause", "Event", "Response", "Name", "Output"):
+        value = whole.headers.get(name, "none")
+        assert Message(octets).get(name, "none") == (value if isinstance(value, str) else value[0])

@@ -11,6 +11,7 @@ import pytest
 
 from conf.load import load, parse, write_example
 from conf.settings import Settings
+from ivr.ami_events import WANTED
 from ivr.asterisk import commands, config, music
 from ivr.asterisk.fetch import MODULES, NoAsterisk, Program, find
 
@@ -90,6 +91,14 @@ def test_the_settings_of_the_hotline_are_in_them(tmp_path: Path) -> None:
     assert {"enabled = yes", "bindaddr = 127.0.0.1", "port = 5039"} <= set(entries(files["manager.conf"]))
     assert {"[us]", "secret = long", "permit = 127.0.0.1/255.255.255.255"} <= set(entries(files["shouwen_manager.conf"]))
     assert "bind = 127.0.0.1:5070" in files["pjsip.conf"]
+
+
+def test_asterisk_sends_the_events_that_are_listened_to_and_no_others(tmp_path: Path) -> None:
+    (line,) = [each for each in entries(written(tmp_path)["shouwen_manager.conf"]) if each.startswith("eventfilter = ")]
+    wanted = re.compile(line.removeprefix("eventfilter = "))
+    assert all(wanted.match(f"Event: {name}\r\nPrivilege: call,all\r\n") for name in WANTED)
+    for name in ("Newchannel", "DeviceStateChange", "HangupRequested", "SoftHangupRequest", "QueueMember", "Newstate"):
+        assert wanted.match(f"Event: {name}\r\nPrivilege: call,all\r\n") is None, name
 
 
 def test_without_ami_nobody_may_log_in(tmp_path: Path) -> None:

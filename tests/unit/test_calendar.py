@@ -186,3 +186,50 @@ def test_further_days_of_new_year() -> None:
     calendar = Calendar(SHANGHAI, new_year={date(2090, 2, 10)})
     assert calendar.greeting(at("2090-02-10 08:00")) == NEW_YEAR
     assert calendar.greeting(at("2090-02-11 08:00")) == MORNING
+
+
+# -- how long agents answer
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "minutes"),
+    [
+        ("2026-11-27T17:00", "2026-11-30T09:30", 90),  # over a weekend
+        ("2026-11-27T08:00", "2026-11-27T20:00", 540),
+        ("2026-11-27T10:00", "2026-11-27T10:20", 20),
+        ("2026-11-28T00:00", "2026-11-30T09:00", 0),
+        ("2026-09-30T17:30", "2026-10-08T10:00", 90),  # the National Day's holidays
+        ("2026-02-13T17:00", "2026-02-14T10:00", 120),  # a Saturday that is worked
+        ("2026-11-27T10:20", "2026-11-27T10:00", 0),  # backwards
+        ("2026-11-27T10:00", "2026-11-27T10:00", 0),
+    ],
+)
+def test_open_time(since: str, until: str, minutes: int) -> None:
+    assert OFFICE.open_time(at(since), at(until)) == timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize(
+    ("hours", "since", "until", "minutes"),
+    [
+        ("00:00-24:00", "2026-03-08T00:00", "2026-03-09T00:00", 23 * 60),
+        ("00:00-24:00", "2026-11-01T00:00", "2026-11-02T00:00", 25 * 60),
+        ("02:30-10:00", "2026-03-08T00:00", "2026-03-09T00:00", 7 * 60),  # 2:30 does not exist: from 3:00 on
+        ("01:30-10:00", "2026-11-01T00:00", "2026-11-02T00:00", 9 * 60),  # 1:30 to 2:00, 1:30 to 10:00
+        ("22:00-06:00", "2026-11-01T00:00", "2026-11-02T00:00", (6 + 1 + 2) * 60),
+    ],
+)
+def test_open_time_where_clocks_are_put_forward_or_back(hours: str, since: str, until: str, minutes: int) -> None:
+    calendar = Calendar(NEW_YORK, Span.of(hours), Span.of(hours))
+    assert calendar.open_time(at(since, NEW_YORK), at(until, NEW_YORK)) == timedelta(minutes=minutes)
+
+
+@pytest.mark.parametrize("zone", [SHANGHAI, NEW_YORK, ZoneInfo("Australia/Lord_Howe")])
+@pytest.mark.parametrize(
+    ("working", "off"), [("09:00-18:00", ""), ("22:00-06:00", "20:00-23:00"), ("00:00-24:00", "10:00-09:00")]
+)
+@pytest.mark.parametrize("day", ["2026-03-07", "2026-04-03", "2026-10-02", "2026-10-31"])
+def test_open_time_is_the_minutes_in_which_agents_answer(zone: ZoneInfo, working: str, off: str, day: str) -> None:
+    calendar = Calendar(zone, Span.of(working), Span.of(off))
+    since = at(f"{day}T12:10", zone)
+    minutes = [since + timedelta(minutes=each) for each in range(3 * 1440)]
+    assert calendar.open_time(since, since + timedelta(days=3)) == timedelta(minutes=sum(map(calendar.agents_answer, minutes)))

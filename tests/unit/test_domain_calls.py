@@ -8,14 +8,13 @@ from typing import Any
 
 import pytest
 
-from hotline.domain import call_back
 from hotline.domain import call_commands as cc
 from hotline.domain import call_events as ce
 from hotline.domain import commands as cmd
 from hotline.domain import events as ev
 from hotline.domain import meaning as m
 from hotline.domain.catalogue import Catalogue
-from hotline.domain.errors import BadMsisdn, BadOutcome, BadScore, NotProved, TooManyCodes, UnknownCase
+from hotline.domain.errors import BadScore, NotProved, TooManyCodes, UnknownCase
 from hotline.domain.rules import CallRules, Rules
 from hotline.storage.codec import encode_event
 from tests.kit.desk import SERVICES, desk
@@ -367,6 +366,83 @@ def test_remembered_cases_are_bounded(he: Subject) -> None:
     assert len(he.state.open_cases) == 16
 
 
+def test_a_transfer_changes_no_owner(he: Subject) -> None:
+    number = complain(he, recording="a")
+    connect(he, "amy")
+    note(he, ("transferred", "ben", "blind"))
+    connect(he, "ben")
+    assert he.all(ce.CaseTaken) == [ce.CaseTaken(number, "amy", CALL)]
+    assert start(he, LATER).case.owner == "amy"
+
+
+def close(he: Subject, number: str, result: str = "Refunded  3 yuan.") -> list[str]:
+    return he.do(cc.CloseCase(stream=he.stream, id=f"close-{len(he.stored)}", case=number, note=result, by="ops"))
+
+
+def test_a_closed_case_rings_nobody_and_the_subscriber_is_told(he: Subject) -> None:
+    number = complain(he, words="slow")
+    connect(he, "amy")
+    told = close(he, number)
+    assert told == [f"zh:case_closed case={number} hotline=10198 note=Refunded 3 yuan. number=10655123"]
+    assert he.all(ce.CaseClosed) == [ce.CaseClosed(number, "Refunded 3 yuan.", "amy", "ops")]
+    assert start(he, LATER).case is None
+    for command in (cc.CloseCase(stream=STREAM, case=number, note="x"), cc.TakeCase(stream=STREAM, case=number, agent="amy")):
+        with pytest.raises(UnknownCase):
+            he.do(command)
+
+
+def test_a_result_is_told_in_the_language_of_the_subscriber(he: Subject) -> None:
+    start(he, lang="en")
+    assert close(he, complain(he, recording="a"))[0].startswith("en:case_closed")
+
+
+def test_the_same_words_after_a_case_was_closed_are_another_one(he: Subject) -> None:
+    number = complain(he, words="slow")
+    assert complain(he, words="slow") == number
+    close(he, number)
+    assert complain(he, words="slow") not in ("", number)
+
+
+def test_a_closed_case_makes_room(he: Subject) -> None:
+    numbers = []
+    for number in range(40):
+        numbers.append(complain(he, recording=str(number)))
+        he.pass_time(hours=1)
+        if number:
+            close(he, numbers[number])
+    assert list(he.state.open_cases) == numbers[:1]
+
+
+def test_a_case_of_nobody_known_is_closed_without_a_text(hidden: Subject) -> None:
+    assert close(hidden, complain(hidden, recording="a")) == []
+    assert hidden.state.open_cases == {}
+
+
+def test_a_talk_that_only_the_dialplan_tells_of(he: Subject) -> None:
+    number = complain(he, recording="a")
+    start(he)
+    he.pass_time(minutes=1)
+    note(he, ("spoke", "amy", "queue", 40_000))
+    assert he.kinds() == ["Connected", "CaseTaken", "Talked"]
+    assert he.all(ce.Connected)[0] == ce.Connected(CALL, he.now - timedelta(seconds=40), "amy", "queue")
+    assert he.all(ce.Talked) == [ce.Talked(CALL, he.now, "amy", "", 40_000)]
+    assert he.state.open_cases[number].owner == "amy"
+    assert keys(end(he)) == ["survey"]
+
+
+def test_a_talk_is_told_once(he: Subject) -> None:
+    start(he)
+    connect(he, "amy")
+    note(he, ("spoke", "amy", "queue", 40_000))
+    assert he.kinds() == []
+    start(he, LATER)
+    for _ in range(2):
+        note(he, ("spoke", "ben", "owner"), call=LATER)
+    assert len(he.all(ce.Connected)) == 2
+    note(he, ("spoke", "", "queue"), ("spoke", "amy", "queue"), call="unknown")
+    assert he.kinds() == []
+
+
 # -- a hidden number
 
 
@@ -470,117 +546,3 @@ def test_codes_are_kept_as_digests_only(he: Subject) -> None:
     ]
     assert not any(code in line for line in kept for code in (CODE, "654321"))
     assert CODE not in repr(he.state)
-
-
-# -- being called back
-
-
-def ask(he: Subject, number: str = STREAM) -> object:
-    he.do(cc.AskCallBack(stream=he.stream, id=f"ask-{len(he.stored)}", call=CALL, number=number, queued_at=START))
-    return he.result
-
-
-def tried(he: Subject, outcome: str, attempt: int | None = None) -> list[str]:
-    row = he.ids(ce.CallBackQueued)[-1] if attempt is None else attempt
-    return he.do(cc.NoteCallBack(stream=STREAM, id=f"tried-{len(he.stored)}", attempt=row, outcome=outcome))
-
-
-def test_one_call_back_at_a_time_keeps_the_place(he: Subject) -> None:
-    start(he)
-    he.pass_time(minutes=5)
-    assert ask(he) == "taken"
-    assert ask(he) == "already"
-    [queued] = he.all(ce.CallBackQueued)
-    assert queued == ce.CallBackQueued(STREAM, START, 1, he.ids(ce.CallBackAsked)[0])
-    assert start(he, LATER).call_back
-
-
-@pytest.mark.parametrize("number", ["", "12", "10198;ls", "１３８００", "1" * 16])
-def test_only_a_number_is_dialled(he: Subject, number: str) -> None:
-    with pytest.raises(BadMsisdn):
-        ask(he, number)
-
-
-@pytest.mark.parametrize("outcome", ["reached", "declined"])
-def test_it_ends_when_he_was_reached(he: Subject, outcome: str) -> None:
-    ask(he)
-    assert tried(he, outcome) == []
-    assert he.kinds() == ["CallBackTried", "CallBackEnded"]
-    assert he.state.call_back is None
-    assert he.wakes() == []
-    assert ask(he) == "taken"
-
-
-def test_three_attempts_and_then_a_text(he: Subject) -> None:
-    ask(he)
-    times = [he.now]
-    for outcome in ("busy", "no_answer"):
-        assert tried(he, outcome) == []
-        he.fire()
-        times.append(he.now)
-    assert keys(tried(he, "failed")) == ["call_back_missed"]
-    assert [at - START for at in times] == [timedelta(), timedelta(minutes=15), timedelta(minutes=30)]
-    assert [(event.nth, event.queued_at) for event in he.all(ce.CallBackQueued)] == [(1, START), (2, START), (3, START)]
-    assert he.all(ce.CallBackEnded) == [ce.CallBackEnded("missed")]
-    assert he.wakes() == []
-
-
-@pytest.mark.parametrize("outcome", sorted(call_back.NOT_COUNTED))
-def test_our_own_faults_do_not_count_but_end_some_day(he: Subject, outcome: str) -> None:
-    he.desk = desk(Rules(call_back_give_up_h=1))
-    ask(he)
-    texts = []
-    for _ in range(200):
-        if he.state.call_back is None:
-            break
-        texts += tried(he, outcome)
-        if he.wakes():
-            texts += he.fire()
-    assert keys(texts) == ["call_back_missed"]
-    assert {event.nth for event in he.all(ce.CallBackQueued)} == {1}
-    assert timedelta(hours=1) <= he.now - START < timedelta(hours=1, minutes=2)
-
-
-def test_who_has_called_himself_is_not_rung_any_more(he: Subject) -> None:
-    ask(he)
-    row = he.ids(ce.CallBackQueued)[0]
-    start(he, LATER)
-    connect(he, call=LATER)
-    assert he.all(ce.CallBackEnded) == [ce.CallBackEnded("reached", row)]
-    assert tried(he, "no_answer") == []
-    assert he.kinds() == []
-
-
-def test_who_has_called_between_attempts_is_not_rung_either(he: Subject) -> None:
-    ask(he)
-    tried(he, "busy")
-    connect(he)
-    he.fire()
-    assert he.kinds() == ["WakeFired"]
-    assert he.all(ce.CallBackEnded) == [ce.CallBackEnded("reached")]
-
-
-def test_an_old_wake_up_does_nothing_for_a_new_wish(he: Subject) -> None:
-    ask(he)
-    tried(he, "busy")
-    connect(he)
-    ask(he)
-    tried(he, "busy")
-    he.fire(he.wakes()[0])
-    assert he.kinds() == ["WakeFired"]
-    he.fire()
-    assert he.kinds() == ["WakeFired", "CallBackQueued"]
-
-
-def test_an_attempt_is_noted_once(he: Subject) -> None:
-    ask(he)
-    row = he.ids(ce.CallBackQueued)[0]
-    tried(he, "busy")
-    tried(he, "busy", row)
-    assert he.kinds() == []
-    with pytest.raises(BadOutcome):
-        tried(he, "melted")
-
-
-def test_every_outcome_is_counted_or_not(he: Subject) -> None:
-    assert len(call_back.OUTCOMES) == len(call_back.FINAL) + len(call_back.COUNTED) + len(call_back.NOT_COUNTED)

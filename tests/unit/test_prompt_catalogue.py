@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,8 @@ from hotline.domain.calendar import AFTERNOON, EVENING, MORNING, NEW_YEAR
 from hotline.domain.texts import LANGS
 from ivr.prompts.catalogue import PARTS, file_of, load_catalogue
 from ivr.prompts.phrases import sentence
+from tests.kit.manners import FORBIDDEN, POLITE
 from tests.kit.prompts import CATALOGUE
-
-FORBIDDEN = ("急什么", "不知道", "不关我们事", "有本事", "就是这种态度", "快点啦", "烦死人")
-"""Phrases that the provider's service plan forbids."""
 
 
 def words(lang: str) -> dict[str, str]:
@@ -58,7 +57,35 @@ def test_greetings_and_farewell_are_those_of_the_service_plan() -> None:
     for kind, start in ((MORNING, "早上好"), (AFTERNOON, "下午好"), (EVENING, "晚上好"), (NEW_YEAR, "新年好")):
         assert chinese[f"greeting_{kind}"].startswith(start)
     assert chinese["farewell"].endswith("再见！")
-    assert [name for name, text in chinese.items() if "你" in text] == [], "callers are 您"
+    assert chinese["farewell_new_year"].endswith("再见！")
+    assert "新年快乐" in chinese["farewell_new_year"]
+    english = words("en")
+    for kind, start in ((MORNING, "Good morning"), (AFTERNOON, "Good aft"), (EVENING, "Good eve"), (NEW_YEAR, "Happy new year")):
+        assert english[f"greeting_{kind}"].startswith(start)
+    assert all(english[name].endswith("Goodbye.") for name in ("farewell", "farewell_new_year"))
+
+
+def strings(value: object) -> list[str]:
+    """Every text in a table, however deep."""
+    if isinstance(value, dict):
+        return [text for each in value.values() for text in strings(each)]
+    if isinstance(value, list):
+        return [text for each in value for text in strings(each)]
+    return [value] if isinstance(value, str) else []
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGED_TEXTS.glob("*.zh.toml")), ids=lambda path: path.name)
+def test_no_text_forgets_its_manners(path: Path) -> None:
+    texts = strings(tomllib.loads(path.read_text("utf-8")))
+    assert texts
+    folded = [re.sub(r"[\s，。！？、]", "", text) for text in texts]
+    assert [text for text in folded if any(phrase in text for phrase in FORBIDDEN)] == []
+    assert [text for text in folded if "你" in text] == [], "您 to everybody"
+
+
+def test_the_polite_phrases_are_said() -> None:
+    said = "".join(words("zh").values())
+    assert [phrase for phrase in POLITE if phrase not in said] == []
 
 
 def test_keys_of_the_main_menu() -> None:

@@ -63,6 +63,16 @@ def test_40_000_chinese_numbers_are_read_as_the_reference_reads_them() -> None:
         (100_010_000, "一亿零一万", "一亿零一万"),
         (2 * 10**12, "两万亿", "两万亿"),
         (-2, "负二", "负二"),
+        (-12, "负十二", "负十二"),
+        (210, "两百一十", "两百一十"),
+        (1012, "一千零一十二", "一千零一十二"),
+        (10_012, "一万零一十二", "一万零一十二"),
+        (110_010, "十一万零一十", "十一万零一十"),
+        (100_000_012, "一亿零一十二", "一亿零一十二"),
+        (1_000_100_010, "十亿零一十万零一十", "十亿零一十万零一十"),
+        (10**12, "一万亿", "一万亿"),
+        (1_000_020_000_000, "一万亿零两千万", "一万亿零两千万"),
+        (10**15, "一千万亿", "一千万亿"),
         (20_002 * 10**8, "两万零二亿", "两万零二亿"),
     ],
 )
@@ -74,7 +84,17 @@ def test_two_in_chinese(value: int, words: str, measured: str) -> None:
     ("fen", "chinese", "english"),
     [
         (0, "零元", "zero yuan"),
+        (1, "一分", "one fen"),
         (2, "两分", "two fen"),
+        (5, "五分", "five fen"),
+        (15, "一角五分", "fifteen fen"),
+        (110, "一块一", "one yuan and ten fen"),
+        (101, "一元零一分", "one yuan and one fen"),
+        (202, "两元零两分", "two yuan and two fen"),
+        (11_050, "一百一十块五", "one hundred and ten yuan and fifty fen"),
+        (10_055, "一百元五角五分", "one hundred yuan and fifty-five fen"),
+        (10**14, "一万亿元", "one trillion yuan"),
+        (-5, "负五分", "minus five fen"),
         (20, "两角", "twenty fen"),
         (25, "两角五分", "twenty-five fen"),
         (50, "五角", "fifty fen"),
@@ -107,6 +127,9 @@ def test_prices(fen: int, chinese: str, english: str) -> None:
         (date(2026, 2, 2), "二零二六年二月二日", "February second, twenty twenty-six"),
         (date(2006, 10, 10), "二零零六年十月十日", "October tenth, two thousand and six"),
         (date(1999, 12, 31), "一九九九年十二月三十一日", "December thirty-first, nineteen ninety-nine"),
+        (date(2000, 1, 2), "二零零零年一月二日", "January second, two thousand"),
+        (date(1900, 1, 12), "一九零零年一月十二日", "January twelfth, nineteen hundred"),
+        (date(2010, 12, 20), "二零一零年十二月二十日", "December twentieth, twenty ten"),
         (date(1905, 1, 1), "一九零五年一月一日", "January first, nineteen oh five"),
         (date(2100, 5, 20), "二一零零年五月二十日", "May twentieth, twenty-one hundred"),
     ],
@@ -122,6 +145,10 @@ def test_dates(value: date, chinese: str, english: str) -> None:
     [
         (time(0, 0), "零点整", "midnight"),
         (time(2, 5), "两点零五分", "two oh five at night"),
+        (time(2, 0), "两点整", "two at night"),
+        (time(0, 5), "零点零五分", "twelve oh five at night"),
+        (time(12, 5), "十二点零五分", "twelve oh five in the afternoon"),
+        (time(23, 59), "二十三点五十九分", "eleven fifty-nine in the evening"),
         (time(2, 2), "两点零二分", "two oh two at night"),
         (time(8, 0), "八点整", "eight in the morning"),
         (time(9, 30), "九点三十分", "nine thirty in the morning"),
@@ -142,7 +169,9 @@ def test_times(value: time, chinese: str, english: str) -> None:
         (2, "两分钟", "two minutes"),
         (12, "十二分钟", "twelve minutes"),
         (60, "一小时", "one hour"),
+        (61, "一小时零一分钟", "one hour and one minute"),
         (62, "一小时零两分钟", "one hour and two minutes"),
+        (122, "两小时零两分钟", "two hours and two minutes"),
         (120, "两小时", "two hours"),
         (150, "两小时三十分钟", "two hours and thirty minutes"),
     ],
@@ -161,7 +190,7 @@ def test_digits() -> None:
 
 ONES = {word: value for value, word in enumerate(en._UP_TO_19)}
 TENS = {word: value * 10 for value, word in enumerate(en._TENS) if value > 1}
-BIG = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12}
+BIG = {"thousand": 10**3, "million": 10**6, "billion": 10**9, "trillion": 10**12, "quadrillion": 10**15}
 
 
 def understood(words: str) -> int:
@@ -178,7 +207,7 @@ def understood(words: str) -> int:
 
 
 def test_english_numbers_mean_what_they_are() -> None:
-    assert [value for value in [*range(MANY), *sample(MANY, 15)] if understood(en.number(value)) != value] == []
+    assert [value for value in [*range(MANY), *sample(MANY, 16)] if understood(en.number(value)) != value] == []
     assert en.number(1_000_002) == "one million and two"
     assert en.number(342) == "three hundred and forty-two"
 

@@ -17,7 +17,7 @@ from conf.settings import Settings
 from ivr.prompts import voice as voices
 from ivr.prompts.build import likely
 from ivr.prompts.files import SAID
-from ivr.prompts.measure import Samples, read_wav
+from ivr.prompts.measure import Samples, read_wav, wav_of
 from ivr.prompts.sound import RATE, BadSound
 from ivr.prompts.voice import Clip, Voice, open_voice
 from tests.kit.prompts import CATALOGUE, settings_in
@@ -75,7 +75,7 @@ def voice(settings: Settings, tone: Tone, later: Later) -> Voice:
 
 def put(folder: Path, name: str) -> None:
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / name).write_bytes(b"sound")
+    (folder / name).write_bytes(wav_of(np.full(RATE, 0.1, np.float32)))
 
 
 def fired(clip: Clip | Deferred[Clip]) -> Clip:

@@ -17,13 +17,13 @@ from hotline.domain.catalogue import Fee, Service
 from hotline.domain.money import yuan
 from hotline.domain.rules import CallRules, Rules
 from hotline.domain.texts import LANGS, PLACEHOLDERS
+from tests.kit.manners import FORBIDDEN
 
 TEXTS = load_texts(PACKAGED_TEXTS)
 SETTINGS = load(EXAMPLE)
 RULES = Rules()
 GSM_ASCII = frozenset(string.ascii_letters + string.digits + " \n@$!\"#%&'()*+,-./:;<=>?_")
 """The part of ASCII that is one septet in the GSM alphabet (3GPP TS 23.038 §6.2.1)."""
-FORBIDDEN = ("急什么", "不知道", "不关我们事", "有本事", "就是这种态度", "快点啦", "烦死人")
 ITEMS = {
     "confirm_item": "confirm_which", "confirm_item_free": "confirm_which", "cancel_item": "cancel_which",
     "list_item": "list", "list_item_free": "list",
@@ -43,6 +43,7 @@ def words(lang: str, service: Service) -> dict[str, str | int]:
         "hours": RULES.offer_valid_h, "first_charge": date(2030, 12, 31).isoformat(), "count": 6, "names": names,
         "index": 1, "case": "123456", "days": RULES.complaint_answer_working_days, "items": "",
         "minutes": CallRules().proof_valid_min,
+        "note": "已退还三元。" if lang == "zh" else "3 yuan were refunded.",
         "unit": (unit := TEXTS.item(lang, f"unit_{'per_use' if service.fee is Fee.PER_USE else 'monthly'}")), "old_unit": unit,
     }  # fmt: skip
 

@@ -16,7 +16,7 @@ from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 
 import conf
-from hotline.domain.call_commands import DeclareSurge, EndSurge, LoginAgent, LogoutAgent, TakeCase
+from hotline.domain.call_commands import CloseCase, DeclareSurge, EndSurge, LoginAgent, LogoutAgent, TakeCase
 from hotline.domain.catalogue import Catalogue, Names, Service
 from hotline.domain.commands import CancelService, Command, OrderService, RetryDeadLetter, SettleDeadLetter
 from hotline.metrics import Metrics
@@ -27,6 +27,7 @@ from hotline.web.ports import (
     Check,
     ConsentView,
     Counts,
+    DisagreementView,
     HandsetCall,
     HandsetText,
     OutboxRow,
@@ -73,6 +74,8 @@ class FakeHouse:
         self.rows: dict[int, OutboxRow] = {}
         self.staff: dict[str, AgentView] = {}
         self.found: dict[str, CaseFound] = {}
+        self.without_phone: set[str] = set()
+        self.differing: list[DisagreementView] = []
         self.declared = SurgeView(False)
         self.refused: Exception | None = None
         self.checks = [Check("database", True, "SQLite"), Check("billing", True, "")]
@@ -118,6 +121,12 @@ class FakeHouse:
     def agents(self) -> Deferred[Any]:
         return self._answer(list(self.staff.values()))
 
+    def unreachable(self, endpoint: str) -> Deferred[Any]:
+        return self._answer(endpoint in self.without_phone)
+
+    def disagreements(self) -> list[DisagreementView]:
+        return self.differing
+
     def surge(self) -> Deferred[SurgeView]:
         return self._answer(self.declared)
 
@@ -144,6 +153,9 @@ class FakeHouse:
             self.staff.pop(command.stream.removeprefix("agent:"), None)
         if isinstance(command, TakeCase):
             self.found[command.case] = msgspec.structs.replace(self.found[command.case], owner=command.agent)
+        if isinstance(command, CloseCase):
+            closed = {"state": "closed", "closed_at": AT, "result": command.note}
+            self.found[command.case] = msgspec.structs.replace(self.found[command.case], **closed)
         if isinstance(command, OrderService):
             self._hold(command.code, "offered")
             self.events.append(event(len(self.events) + 1, "OfferMade", command.id, code=command.code))

@@ -1,4 +1,4 @@
-"""Agents and cases by the API, and by the command line that asks it."""
+"""Agents by the API, and by the command line that asks it."""
 
 from __future__ import annotations
 
@@ -11,12 +11,10 @@ import msgspec
 import pytest
 
 from hotline import cli
-from hotline.domain.call_commands import LoginAgent, LogoutAgent, PauseAgent, ResumeAgent, TakeCase
-from hotline.domain.errors import AgentRefused, UnknownCase
-from hotline.web.ports import AgentView, CaseFound
+from hotline.domain.call_commands import LoginAgent, LogoutAgent, PauseAgent, ResumeAgent
+from hotline.domain.errors import AgentRefused
+from hotline.web.ports import AgentView
 from tests.web.kit import AT, NUMBER, Browser
-
-CASE = CaseFound("000042", NUMBER, "open", AT, "", "voice", "", "/rec/a")
 
 
 def test_agents_are_listed(real: Browser) -> None:
@@ -51,6 +49,13 @@ def test_a_login_is_shown(real: Browser) -> None:
     assert (reply.json["name"], reply.json["state"], reply.json["endpoint"]) == ("amy", "ready", "PJSIP/2001")
 
 
+def test_a_login_where_nobody_can_be_rung_is_told(real: Browser) -> None:
+    real.house.without_phone = {"PJSIP/2002"}
+    assert real.api("POST", "/agents/amy/login", {"endpoint": "PJSIP/2002"}).json["state"] == "unreachable"
+    assert real.api("POST", "/agents/amy/resume", {}).json["state"] == "unreachable"
+    assert real.api("POST", "/agents/amy/login", {"endpoint": "PJSIP/2001"}).json["state"] == "ready"
+
+
 def test_steps_that_can_not_be(real: Browser) -> None:
     assert real.api("POST", "/agents/amy/dance", {}).status == 404
     assert real.api("POST", "/agents/amy/login", {"phone": "x"}).status == 400
@@ -60,25 +65,6 @@ def test_steps_that_can_not_be(real: Browser) -> None:
     reply = real.api("POST", "/agents/amy/resume", {})
     assert (reply.status, reply.error) == (422, "agent_refused")
     assert "log in first" in reply.text
-
-
-def test_a_case_and_its_owner(real: Browser) -> None:
-    real.house.found["000042"] = CASE
-    shown = real.api("GET", "/cases/000042").json
-    assert (shown["number"], shown["msisdn"], shown["owner"], shown["recording"]) == ("000042", NUMBER, "", "/rec/a")
-    assert real.api("POST", "/cases/000042/take", {"agent": "amy"}).json["owner"] == "amy"
-    [command] = real.house.executed
-    assert isinstance(command, TakeCase)
-    assert (command.stream, command.case, command.agent, command.by) == (NUMBER, "000042", "amy", "ops")
-
-
-def test_a_case_that_is_none(real: Browser) -> None:
-    assert real.api("GET", "/cases/7").error == "no_case"
-    assert real.api("POST", "/cases/7/take", {"agent": "amy"}).status == 404
-    real.house.found["000042"] = CASE
-    assert real.api("POST", "/cases/000042/take", {"agent": "a b"}).status == 422
-    real.house.refused = UnknownCase("000042")
-    assert real.api("POST", "/cases/000042/take", {"agent": "amy"}).error == "case_not_open"
 
 
 def test_a_code_is_shown_to_nobody(real: Browser) -> None:
@@ -155,6 +141,14 @@ def test_the_command_line_lists(service: Service, config: Path, capsys: pytest.C
     service.answer = (200, b'{"agents": []}')
     assert cli.main(["agent", "list", "--config", str(config)]) == 0
     assert "no agent has logged in yet" in capsys.readouterr().out
+
+
+def test_the_command_line_says_what_to_see_to(service: Service, config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    service.answer = (200, msgspec.json.encode(AMY | {"state": "unreachable", "reason": ""}))
+    assert cli.main(["agent", "login", "amy", "--endpoint", "PJSIP/2001", "--config", str(config)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith("amy: unreachable (Asterisk can ring nobody there")
+    assert said.endswith("PJSIP/2001\n")
 
 
 @pytest.mark.parametrize(

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import sqlalchemy as sa
 
-from hotline.domain.call_events import CaseTaken
+from hotline.domain.call_events import CaseClosed, CaseTaken
 from hotline.domain.events import CaseOpened
 from hotline.storage.codec import decode_event, from_us
 from hotline.storage.schema import event
 
+_SINCE = (CaseTaken.__name__, CaseClosed.__name__)
+
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A case: whose it is, the agent who owns it ("" for none yet), and what was said, or where it was recorded."""
+    """A case: whose it is, the agent who owns it ("" for none yet), what was said, or where it was recorded, and the result.
+
+    `closed_at` is None while it is open.
+    """
 
     number: str
     stream: str
@@ -24,6 +29,8 @@ class Found:
     channel: str
     words: str
     recording: str
+    closed_at: datetime | None = None
+    result: str = ""
 
 
 def case(connection: sa.Connection, number: str) -> Found | None:
@@ -39,19 +46,22 @@ def case(connection: sa.Connection, number: str) -> Found | None:
     opened = decode_event(row.kind, row.body)
     if not isinstance(opened, CaseOpened) or opened.number != number:
         return None
-    owner = _owner(connection, row.stream, number)
-    return Found(number, row.stream, from_us(row.at), owner, opened.channel, opened.words, opened.recording)
+    found = Found(number, row.stream, from_us(row.at), "", opened.channel, opened.words, opened.recording)
+    return _since(connection, found)
 
 
-def _owner(connection: sa.Connection, stream: str, number: str) -> str:
+def _since(connection: sa.Connection, found: Found) -> Found:
+    """The case with what became of it since it was opened."""
     columns = event.c
     rows = connection.execute(
-        sa.select(columns.kind, columns.body)
-        .where(columns.stream == stream, columns.id > int(number), columns.kind == CaseTaken.__name__)
-        .order_by(columns.id.desc())
+        sa.select(columns.at, columns.kind, columns.body)
+        .where(columns.stream == found.stream, columns.id > int(found.number), columns.kind.in_(_SINCE))
+        .order_by(columns.id)
     )
     for row in rows:
-        taken = decode_event(row.kind, row.body)
-        if isinstance(taken, CaseTaken) and taken.number == number:
-            return taken.agent
-    return ""
+        happened = decode_event(row.kind, row.body)
+        if isinstance(happened, CaseTaken) and happened.number == found.number:
+            found = replace(found, owner=happened.agent)
+        elif isinstance(happened, CaseClosed) and happened.number == found.number:
+            found = replace(found, closed_at=from_us(row.at), result=happened.note)
+    return found

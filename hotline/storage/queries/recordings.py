@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,8 @@ from hotline.storage.schema import event
 ENDING = ".wav"
 SLACK = timedelta(days=1)
 """A file and the event that names it are no further apart; the clocks of Asterisk and of the store may differ."""
+_LATER_TALK = re.compile(r"(.+)-[0-9]{1,3}")
+"""Name of the recording of a call's second talk, or a later one."""
 _NAMING = (CaseOpened.__name__, ComplaintRepeated.__name__, Recorded.__name__)
 
 
@@ -40,7 +43,8 @@ class Old:
 def old_recordings(connection: sa.Connection, folder: Path, before: datetime) -> list[Old]:
     """The recordings in `folder` that ended before `before` (aware), but for those of open cases; oldest first.
 
-    Asterisk names the file of a talk with an agent by the call, and a complaint's event names its file.
+    Asterisk names the file of a talk with an agent by the call, with a number from the second on; a complaint's event names
+    its file.
     """
     found = {path.stem: (path, ended) for path, ended in _files(folder, before)}
     owners, kept = _named(connection, found) if found else ({}, set())
@@ -64,6 +68,7 @@ def _named(connection: sa.Connection, found: Mapping[str, tuple[Path, datetime]]
     """The stream of each file that events name, and the files of open cases."""
     ends = [ended for _, ended in found.values()]
     columns, owners, cases = event.c, dict[str, str](), dict[str, tuple[str, str]]()
+    talks = _by_call(found)
     rows = connection.execute(
         sa.select(columns.stream, columns.kind, columns.body)
         .where(columns.kind.in_(_NAMING), columns.at >= to_us(min(ends) - SLACK), columns.at <= to_us(max(ends) + SLACK))
@@ -71,14 +76,26 @@ def _named(connection: sa.Connection, found: Mapping[str, tuple[Path, datetime]]
     )
     for row in rows:
         try:
-            name, case = _file_and_case(decode_event(row.kind, row.body))
+            happened = decode_event(row.kind, row.body)
+            name, case = _file_and_case(happened)
         except (KeyError, ValueError, msgspec.MsgspecError):  # rebuild tells of it
             continue
-        if name in found:
-            owners[name] = row.stream
-            if case:
-                cases[name] = row.stream, case
+        for each in talks.get(name, ()) if isinstance(happened, Recorded) else (name,):
+            if each in found:
+                owners[each] = row.stream
+                if case:
+                    cases[each] = row.stream, case
     return owners, {name for name, (stream, case) in cases.items() if _is_open(connection, stream, case)}
+
+
+def _by_call(found: Iterable[str]) -> dict[str, list[str]]:
+    """The files of each call's talks: the first has its name from the call, later ones from the call and a number."""
+    talks: dict[str, list[str]] = {}
+    for name in found:
+        talks.setdefault(name, []).append(name)
+        if later := _LATER_TALK.fullmatch(name):
+            talks.setdefault(later[1], []).append(name)
+    return talks
 
 
 def _file_and_case(happened: object) -> tuple[str, str]:

@@ -8,7 +8,7 @@ from datetime import datetime
 import sqlalchemy as sa
 
 from hotline.domain import events as ev
-from hotline.domain.call_events import CaseTaken
+from hotline.domain.call_events import CaseClosed, CaseTaken
 from hotline.storage.codec import decode_event, from_us
 from hotline.storage.queries.states import readable_state, state_body
 from hotline.storage.schema import event
@@ -59,6 +59,7 @@ class Case:
     number: str
     opened_at: datetime
     owner: str = ""
+    closed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +76,7 @@ class Known:
 
 
 _KINDS = [kind.__name__ for kind in (ev.OfferMade, ev.OfferWithdrawn, ev.ConsentGiven, ev.ConsentRefused, ev.Cancelled)]
-_OF_CASES = [kind.__name__ for kind in (ev.CaseOpened, CaseTaken)]
+_OF_CASES = [kind.__name__ for kind in (ev.CaseOpened, CaseTaken, CaseClosed)]
 
 
 def subscriber(connection: sa.Connection, stream: str) -> Known:
@@ -108,6 +109,8 @@ def _cases(connection: sa.Connection, stream: str) -> tuple[Case, ...]:
             cases[happened.number] = Case(happened.number, from_us(row.at))
         elif isinstance(happened, CaseTaken) and happened.number in cases:
             cases[happened.number] = replace(cases[happened.number], owner=happened.agent)
+        elif isinstance(happened, CaseClosed) and happened.number in cases:
+            cases[happened.number] = replace(cases[happened.number], closed=True)
     return tuple(cases.values())
 
 
