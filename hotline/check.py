@@ -19,6 +19,7 @@ from hotline.storage.opening import writing_engine
 from hotline.storage.schema import event
 from ivr.flows import STARTS
 from ivr.lint import problems_of
+from ivr.peers import allowed
 from ivr.prompts.build import problems
 from ivr.prompts.catalogue import Catalogue, load_catalogue
 from ivr.trial import Manager, try_agi, try_dialplan, try_rights
@@ -82,7 +83,9 @@ def _checks(settings: Settings, config: Path) -> Iterator[Check]:
 def _asterisk(settings: Settings) -> Iterator[Check]:
     """Three lines over one link; without a link one."""
     if settings.ami is None:
-        yield "asterisk", lambda: "no link to it: the settings have no [ami], so there are no agents and no call-backs"
+        peers = ", ".join(allowed(settings))
+        none = f"no link to it: the settings have no [ami], so there are no agents and no call-backs; AGI is taken from {peers}"
+        yield "asterisk", lambda: none
         return
     try:
         manager = Manager(settings.ami)

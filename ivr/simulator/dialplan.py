@@ -1,7 +1,8 @@
 """What the hotline's dialplan does with a call, as conf/asterisk/shouwen_extensions.conf does it.
 
 Each AGI tells in SHOUWEN_NEXT what comes next: owner, queue, message or hangup. When the server is away or silent the caller
-hears the safe prompt and waits in the queue. Whatever happened, the extension h tells the script `after` at the end.
+hears the safe prompt and waits in the queue. Whatever happened, the script `after` is told at the end. Places in the queue are
+not announced, and no watch takes callers from a server that freezes in mid-dialogue.
 """
 
 from __future__ import annotations
