@@ -163,7 +163,6 @@ class Demo:
         """
         try:
             self._refuse_taken()
-            out.write(f"playing the test calls of {PLAYED_DAYS} days\n")
             play_days(self.settings, PLAYED_DAYS)
             return self._make_sounds(out)
         except BaseException:  # such as Ctrl-C: the sounds that are made stay for the next time
