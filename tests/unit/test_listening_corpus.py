@@ -59,6 +59,7 @@ def test_the_right_greeting_is_recognised(full: bool) -> None:
                 assert found.offset_ms is not None
                 assert abs(found.offset_ms - 300 - measure(prompts()[name]).lead_ms) <= 40
     shown("greetings", heard)
+    print("missed", dict(missed))
     assert len(heard) >= 300
     assert missed.total() <= 0.01 * len(heard), missed
 
@@ -75,7 +76,8 @@ def test_every_prompt_is_recognised_among_all(full: bool) -> None:
             if found.what is not What.GREETING:
                 missed[f"{how} {name} as {found.what} {found.name}"] += 1
     shown("all prompts", heard)
-    assert missed.total() <= 0.03 * len(heard), missed
+    print("missed", dict(missed))
+    assert missed.total() <= 0.02 * len(heard), missed
 
 
 def pairs(rng: np.random.Generator, rounds: int) -> Iterator[tuple[str, degrade.Samples, str]]:
@@ -111,9 +113,12 @@ def test_another_prompt_is_never_taken_for_it(full: bool) -> None:
             taken[f"{name} for {expected}"] += 1
     shown("others", heard)
     assert len(heard) >= 1000
-    assert not taken, taken
-    assert {each.what for each in heard} <= {What.PROMPT, What.SPEECH}
-    assert {each.ending for each in heard} == {"answered-wrong-prompt"}
+    print("taken", dict(taken))
+    # One that nobody gave a template, and that differs by one short word, may be: see the README.
+    unknown = [each for each in taken.elements() if each.partition(" for ")[0] in near()]
+    assert len(unknown) == taken.total() <= len(heard) // 5000, taken
+    assert {each.what for each in heard} - {What.GREETING} == {What.PROMPT, What.SPEECH}
+    assert {each.ending for each in heard if each.what is not What.GREETING} == {"answered-wrong-prompt"}
 
 
 def test_silence_and_tones_are_never_taken_for_it() -> None:

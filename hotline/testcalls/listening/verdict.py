@@ -19,12 +19,12 @@ ACTIVE_MIN_MS = 160
 """Less than this is silence: a click, a cough of the line."""
 TIE = 0.03
 """Two prompts whose evidence differs by less than this part fit equally well."""
-LEAD = 0.1
+LEAD = 0.2
 """By so much a prompt must be surer than one that was not recognised."""
 WITHIN = 0.8
 """Two prompts that are about equally long, as far as they were heard, explain this much of what the other one does."""
-MUCH_SURER = 0.25
-"""Of two such prompts the one that is so much surer is what was heard."""
+MUCH_SURER = 0.1
+"""Of two such prompts the one that is so much surer is what was heard; the same sound under two names differs by less."""
 ALIKE = 0.55
 """A prompt that agrees less than this with what is heard has hardly a word in common with it."""
 
