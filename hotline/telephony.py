@@ -37,9 +37,9 @@ from ivr.ami_link import EVENTS
 from ivr.call import Limits
 from ivr.call_notes import CallNotes
 from ivr.calls import Calls
-from ivr.dialogue import House
 from ivr.flows import STARTS
 from ivr.gathering import gathered
+from ivr.house import House
 from ivr.inlet import Inlet
 from ivr.lint import problems_of
 from ivr.originate import CallBacks

@@ -18,9 +18,10 @@ from hotline.domain.errors import BadMsisdn
 from hotline.domain.msisdn import msisdn
 from hotline.domain.testplan import TestPlan
 from ivr.call import Call
-from ivr.dialogue import HIDDEN, House, NotStored, Talk, converse
+from ivr.dialogue import HIDDEN, NotStored, Talk, converse
 from ivr.errors import CallEnded
 from ivr.flows import AFTER, CALLED_BACK, HOTLINE, PLACE, START, WAITING, test_call
+from ivr.house import House
 from ivr.menu import HANG_UP, Flow
 from ivr.server import STARTED
 

@@ -86,34 +86,36 @@ class Web:
         self._catalogue = catalogue
         renderer = Renderer(staff_texts, teller, reports=measured is not None)
         self._streams = Streams(queries, changes, reactor)
+        phone = Phone(demo, catalogue, renderer, queries, commands) if demo is not None else None
         self._pages = Pages(
-            queries=queries,
-            commands=commands,
-            readiness=readiness,
-            phone=Phone(demo, catalogue, renderer, queries, commands) if demo is not None else None,
-            catalogue=catalogue,
-            renderer=renderer,
-            teller=teller,
-            streams=self._streams,
-            loopback=loopback,
-        )
-        api = Api(queries, commands, catalogue, teller, tokens)
-        health = Health(queries, readiness, metrics_registry)
+            queries=queries, commands=commands, readiness=readiness, phone=phone, catalogue=catalogue, renderer=renderer,
+            teller=teller, streams=self._streams, loopback=loopback,
+        )  # fmt: skip
+        api, health = Api(queries, commands, catalogue, teller, tokens), Health(queries, readiness, metrics_registry)
         described = Endpoint("GET", "/api/openapi.json", "openapi", "This description", self._describe, returns=Any, open=True)
-        reported = (*Uses(commands, tokens).endpoints(), *Agents(queries, commands, tokens).endpoints())
-        reported += tuple(Cases(queries, commands, tokens).endpoints())
-        reported += tuple(Records(queries, tokens).endpoints())
-        reported += tuple(SurgeMode(queries, commands, tokens).endpoints())
+        reported = [*Uses(commands, tokens).endpoints(), *Agents(queries, commands, tokens).endpoints()]
+        reported += [*Cases(queries, commands, tokens).endpoints(), *Records(queries, tokens).endpoints()]
+        reported += SurgeMode(queries, commands, tokens).endpoints()
         self._report_pages: ReportPages | None = None
         self._report_acts: ReportActs | None = None
         if measured is not None and report_words is not None:
-            door = Door(demo is not None, loopback)
-            self._report_pages = ReportPages(measured, renderer, report_words, zone, door)
-            self._report_acts = ReportActs(measured, commands, zone, door)
-            reported += tuple(TestCallApi(measured, commands, tokens).endpoints())
+            self._open_reports(measured, commands, renderer, report_words, zone, Door(demo is not None, loopback))
+            reported += TestCallApi(measured, commands, tokens).endpoints()
         self.endpoints: Sequence[Endpoint] = (*health.endpoints(), *api.endpoints(), *reported, described)
         self._document = document(self.endpoints, _version())
         self.app = self._route()
+
+    def _open_reports(
+        self,
+        measured: Measured,
+        commands: Commands,
+        renderer: Renderer,
+        report_words: Mapping[str, Words],
+        zone: ZoneInfo,
+        door: Door,
+    ) -> None:
+        self._report_pages = ReportPages(measured, renderer, report_words, zone, door)
+        self._report_acts = ReportActs(measured, commands, zone, door)
 
     def resource(self) -> IResource:
         """The root resource, for a Site of your own or for tests."""

@@ -31,7 +31,7 @@ from hotline.ledger import Ledger
 from hotline.storage.opening import open_store
 from hotline.storage.store import StorageError
 from ivr.call import Limits
-from ivr.dialogue import House
+from ivr.house import House
 from ivr.scripts import Scripts
 from ivr.server import AgiServer
 from ivr.simulator import Agent, SimulatedCall, Simulator, read_script

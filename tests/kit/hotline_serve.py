@@ -22,7 +22,7 @@ from conf.load import EXAMPLE, parse
 from hotline.domain.calendar import Calendar
 from hotline.ledger import Ledger
 from hotline.storage.opening import open_store
-from ivr.dialogue import House
+from ivr.house import House
 from ivr.scripts import Scripts
 from ivr.server import AgiServer
 from tests.kit.desk import desk
