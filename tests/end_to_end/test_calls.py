@@ -29,12 +29,15 @@ from tests.kit.sipp import Agent
 ACCOUNT, SECRET = "2001", "phone; secret"
 OWN = "13800000001"
 """The number that the soft phone's calls show."""
+NEW_ACCOUNT = "2002"
+"""One where no phone has registered yet."""
 TONE_HZ = 1000
 
 
 @pytest.fixture(scope="module")
 def calls(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Calls]:
-    with Calls(tmp_path_factory.mktemp("calls")) as made:
+    accounts = [{"name": ACCOUNT, "secret": SECRET, "number": OWN}, {"name": NEW_ACCOUNT, "secret": SECRET}]
+    with Calls(tmp_path_factory.mktemp("calls"), phone=accounts) as made:
         yield made
 
 
@@ -299,12 +302,12 @@ def test_an_agent_whose_phone_is_not_there_is_seen(calls: Calls) -> None:
     def state(name: str) -> str:
         return next(each["state"] for each in calls.service.api("GET", "agents")["agents"] if each["name"] == name)
 
-    for name, endpoint in (("cho", "PJSIP/nobody"), ("dee", f"PJSIP/{ACCOUNT}")):
+    for name, endpoint in (("cho", "PJSIP/nobody"), ("dee", f"PJSIP/{NEW_ACCOUNT}")):
         told = calls.service.api("POST", f"agents/{name}/login", {"endpoint": endpoint})
         assert told["state"] == "unreachable", (name, told)
         eventually(lambda name=name: state(name) == "unreachable", 10.0, calls.members)
     assert metric(calls, "shouwen_queue_agents_free") == 0
-    with SoftPhone(calls.asterisk, ACCOUNT, SECRET):
+    with SoftPhone(calls.asterisk, NEW_ACCOUNT, SECRET):
         eventually(lambda: state("dee") == "ready", 10.0, calls.members)
         eventually(lambda: metric(calls, "shouwen_queue_agents_free") == 1, 10.0)
     for name in ("cho", "dee"):
