@@ -15,6 +15,7 @@ from conf.load import read_words
 from conf.settings import Settings
 from hotline.desk import calendar_of
 from hotline.dialling import Dialling
+from hotline.domain.errors import BadMsisdn
 from hotline.domain.msisdn import msisdn
 from hotline.domain.testcall_events import TestCallPlanned
 from hotline.feeding import Relay
@@ -67,10 +68,13 @@ class Planning:
     def _newest(self, stream: str) -> Deferred[int]:
         return self._reader.run(newest_of, stream)
 
-    def _ends(self, event: TestCallPlanned) -> tuple[str, str]:
-        """The test phone's number with its country code, and the SMSC's service number."""
-        smsc = next(each for each in self._settings.smsc if each.name == event.route)
-        return str(msisdn(event.caller_id, smsc.country)), smsc.service_number
+    def _ends(self, event: TestCallPlanned) -> tuple[str, str] | None:
+        """The test phone's number with its country code, and the SMSC's service number; None where there is no such."""
+        smsc = next((each for each in self._settings.smsc if each.name == event.route), None)
+        try:
+            return (str(msisdn(event.caller_id, smsc.country)), smsc.service_number) if smsc is not None else None
+        except BadMsisdn:
+            return None
 
     def offer(self, rows: Iterable[Row], *, left: bool = False) -> None:
         """Take over rows of channel "test": calls are the dialler's, texts our own; what nobody can do here waits."""

@@ -27,7 +27,7 @@ def slots(plan: TestPlan, after: datetime, until: datetime, calendar: Calendar) 
     """The moments at which a plan's calls are due, later than `after` up to and with `until`, in order, aware UTC."""
     day, last = (after.astimezone(calendar.zone) - 2 * _DAY).date(), until.astimezone(calendar.zone).date()
     while day <= last:
-        for at in _of_day(plan, day, calendar):
+        for at in _of_day(plan, day, calendar, after, until):
             if after < at <= until:
                 yield at
         day += _DAY
@@ -63,16 +63,20 @@ def _instant(day: date, minute: int, calendar: Calendar) -> datetime:
     return datetime.combine(day, time(minute // 60, minute % 60), calendar.zone).astimezone(UTC)
 
 
-def _of_day(plan: TestPlan, day: date, calendar: Calendar) -> Iterator[datetime]:
+def _of_day(plan: TestPlan, day: date, calendar: Calendar, after: datetime, until: datetime) -> Iterator[datetime]:
+    """The moments of a day's slots that may lie later than `after`, up to `until`."""
     found = window(plan, day, calendar)
     if found is None:
         return
     begins, end = found
     busy = Span.of(plan.busy_hours)
-    while begins < end:
-        long_s = _long_s(plan, begins, busy, calendar)
-        ends = min(begins + timedelta(seconds=long_s), end)
-        yield begins + (ends - begins) * _drawn(plan.name, begins)
+    if not plan.busy_calls_per_hour and after > begins:  # slots of one length: go straight to the one that counts
+        long = timedelta(seconds=_long_s(plan, begins, busy, calendar))
+        begins += long * ((after - begins) // long)
+    while begins < min(end, until):
+        ends = min(begins + timedelta(seconds=_long_s(plan, begins, busy, calendar)), end)
+        if ends > after:
+            yield begins + (ends - begins) * _drawn(plan.name, begins)
         begins = ends
 
 

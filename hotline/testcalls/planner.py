@@ -9,6 +9,7 @@ opened all the same and recorded as missed. What was due while no process ran is
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 
 BACK = timedelta(days=31)
 """How far back slots are recorded as missed after a down-time; the log says so where it was longer."""
+AT_ONCE = 200
+"""Slots of a plan that are with the ledger at once: after a down-time there may be thousands, and others have commands, too."""
 AGAIN_S = 1.0
 """When a slot that could not be stored is opened again, in seconds; by then it may be missed, which is stored instead."""
 AGAIN_MOST_S = 30.0
@@ -71,6 +74,8 @@ class Planner:
         self._plans, self._calendar, self._put, self._now, self._reactor = plans, calendar, put, now, reactor
         self._last_slots = last_slots
         self._opened: dict[str, datetime] = {}
+        self._out: Counter[str] = Counter()
+        self._behind: set[str] = set()
         # that executor runs a job where the clock fires, on the reactor's thread; the usual one takes a thread of the pool
         self._clock = TwistedScheduler(reactor=reactor, timezone=calendar.zone, executors={"default": DebugExecutor()})
         self._clock.add_listener(_failed, EVENT_JOB_ERROR)
@@ -118,18 +123,27 @@ class Planner:
 
     def _open(self, name: str) -> None:
         """Open all slots of a plan that have come since the last look."""
-        now = self._now()
-        for at in slots(self._plans[name], self._opened[name], now, self._calendar):
+        now, plan = self._now(), self._plans[name]
+        self._behind.discard(name)
+        for at in slots(plan, self._opened[name], now, self._calendar):
+            if self._out[name] >= AT_ONCE:
+                self._behind.add(name)
+                return
             self._opened[name] = at
+            self._out[name] += 1
             attempt = attempt_id(name, at)
-            self._tell(OpenSlot(stream=self._plans[name].stream, id=f"slot:{attempt}", attempt=attempt, planned_at=at), AGAIN_S)
+            self._tell(name, OpenSlot(stream=plan.stream, id=f"slot:{attempt}", attempt=attempt, planned_at=at), AGAIN_S)
 
-    def _tell(self, command: OpenSlot, again_s: float) -> None:
+    def _tell(self, name: str, command: OpenSlot, again_s: float) -> None:
         def done(outcome: Outcome) -> None:
             if isinstance(outcome.error, StorageError):
-                self._reactor.callLater(again_s, self._tell, command, min(again_s * 2, AGAIN_MOST_S))
-            elif outcome.error is not None:
+                self._reactor.callLater(again_s, self._tell, name, command, min(again_s * 2, AGAIN_MOST_S))
+                return
+            if outcome.error is not None:
                 log.error("slot %s can't be opened: %s", command.attempt, outcome.error)
+            self._out[name] -= 1
+            if name in self._behind and self._out[name] < AT_ONCE // 2:
+                self._open(name)
 
         if self._running:
             self._put(command, done)

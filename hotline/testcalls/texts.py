@@ -94,7 +94,7 @@ class TextTests:
         insist: Callable[[Command, Callable[[], None]], None],
         events: Callable[[str, int], Deferred[Sequence[Entry]]],
         newest: Callable[[str], Deferred[int]],
-        ends: Callable[[TestCallPlanned], tuple[str, str]],
+        ends: Callable[[TestCallPlanned], tuple[str, str] | None],
         words: Words,
         now: Callable[[], datetime],
         clock: Any,
@@ -105,7 +105,7 @@ class TextTests:
             execute, insist: the ledger's.
             events: a stream's events with an id above the one given, oldest first.
             newest: id of a stream's newest event, 0 for none.
-            ends: the test phone's number, with its country code, and the service number of the SMSC.
+            ends: the test phone's number, with its country code, and the service number of the SMSC; None where one is none.
             now: aware UTC.
             clock: the reactor's time.
         """
@@ -118,7 +118,8 @@ class TextTests:
         """Take over rows; one that is already here is passed over."""
         for row, stream, event in rows:
             if row not in self._live and not self._stopping:
-                attempt = self._live[row] = Attempt(row, stream, event, *self._ends(event))
+                ends = self._ends(event) or ("", "")
+                attempt = self._live[row] = Attempt(row, stream, event, *ends)
                 self._begin(attempt)
 
     def pending(self) -> int:
@@ -171,6 +172,9 @@ class TextTests:
             self._end(attempt, Ending.OWN_FAULT, why="the process ended in the middle of the test")
         elif outcome.result == LATE:
             self._weigh(attempt, Ending.MISSED)
+        elif not attempt.phone:
+            why = f"there is no [[smsc]] {event.route!r} any more, or the plan's caller_id is no phone's number"
+            self._end(attempt, Ending.OWN_FAULT, why=why)
         else:
             attempt.after = await self._newest(attempt.phone)
             self._send(attempt)
@@ -287,7 +291,7 @@ class TextTests:
             why=why,
         )
         clean = CancelService(stream=attempt.phone, id=f"test:{attempt.row}:clean", code=event.number, channel="sms", by="test")
-        if ending is Ending.ANSWERED_OK:
+        if ending is Ending.ANSWERED_OK or not attempt.phone:
             self._insist(note, lambda: self._weigh(attempt, ending))
         else:
             self._insist(clean, lambda: self._insist(note, lambda: self._weigh(attempt, ending)))

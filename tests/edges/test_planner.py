@@ -17,7 +17,7 @@ from hotline.domain.errors import TestCallRefused
 from hotline.domain.slots import slots
 from hotline.domain.testcall_commands import OpenSlot
 from hotline.storage.store import StorageError
-from hotline.testcalls.planner import BACK, Planner, Slots
+from hotline.testcalls.planner import AT_ONCE, BACK, Planner, Slots
 from tests.kit.plans import SHANGHAI, START, plan
 
 DAILY = plan(calls_per_hour=60)
@@ -39,6 +39,7 @@ class World:
         self.now = START
         self.opened: list[OpenSlot] = []
         self.outcomes: list[Outcome] = []
+        self.hold, self.held = False, list[Callable[[Outcome], None]]()
         self.reactor = Reactor()
         self._last, self._unread = last or {}, unread
         plans = {each.name: each for each in (DAILY, OTHER)}
@@ -51,7 +52,10 @@ class World:
     def _put(self, command: Command, done: Callable[[Outcome], None]) -> None:
         assert isinstance(command, OpenSlot)
         self.opened.append(command)
-        done(self.outcomes.pop(0) if self.outcomes else Outcome())
+        if self.hold:
+            self.held.append(done)
+        else:
+            done(self.outcomes.pop(0) if self.outcomes else Outcome())
 
     def tick(self, name: str = "daily", **span: float) -> list[datetime]:
         """Time passes and the clock fires; returns the slots that were opened."""
@@ -93,6 +97,17 @@ def test_what_was_due_while_no_process_ran_is_opened_at_the_start() -> None:
     world = World({"daily": since})
     world.planner.start()
     assert [each.planned_at for each in world.opened] == due(since, START)
+
+
+def test_after_a_down_time_the_ledger_is_not_flooded() -> None:
+    world = World({"daily": START - timedelta(hours=20)})
+    world.hold = True
+    world.planner.start()
+    assert len(world.opened) == AT_ONCE
+    while world.held:
+        world.held.pop(0)(Outcome())
+        assert len(world.held) <= AT_ONCE
+    assert [each.planned_at for each in world.opened] == due(START - timedelta(hours=20), START)
 
 
 def test_a_very_long_down_time_is_recorded_as_far_as_it_is_bounded(caplog: pytest.LogCaptureFixture) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -132,6 +133,14 @@ def test_no_slot_is_lost_or_repeated_wherever_one_begins_to_look() -> None:
         walked.append(found)
         at = found
     assert walked == whole
+
+
+@pytest.mark.parametrize("busy", [{}, {"busy_hours": "10:00-12:00", "busy_calls_per_hour": 50}])
+def test_slots_are_the_same_wherever_one_begins_to_look(busy: dict[str, Any]) -> None:
+    which, day = plan(calls_per_hour=7, **busy), date(2026, 11, 25)
+    whole = of_day(which, day)
+    for at in whole:
+        assert next_slot(which, at - timedelta(microseconds=1), SHANGHAI) == at
 
 
 def test_a_plan_without_a_day_has_no_next_slot() -> None:
