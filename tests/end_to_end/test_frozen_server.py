@@ -65,7 +65,8 @@ def test_callers_are_taken_from_a_frozen_server(calls: Calls, tmp_path: Path) ->
         numbers[where] = calls.subscribed(f"1391000000{index}", "10")
     with ExitStack() as ringing:
         for where, keys in KEYS.items():
-            caller = calls.caller(keys=keys, caller=numbers[where][2:], hang_up_ms=19_000, sound=sound)
+            stays_ms = 19_000 - sum(wait_ms for wait_ms, _key in keys)
+            caller = calls.caller(keys=keys, caller=numbers[where][2:], hang_up_ms=stays_ms, sound=sound)
             callers.append(ringing.enter_context(caller))
         time.sleep(4.0)
         with frozen(calls) as since:
@@ -89,7 +90,7 @@ def test_callers_are_taken_from_a_frozen_server(calls: Calls, tmp_path: Path) ->
 def test_the_end_of_a_call_is_not_held_by_a_frozen_server(calls: Calls) -> None:
     msisdn = "8613910000010"
     calls.login("agent1")
-    with Agent(calls.asterisk, "agent1"), calls.caller(keys=[(1000, "0")], caller=msisdn[2:], hang_up_ms=13_000) as caller:
+    with Agent(calls.asterisk, "agent1"), calls.caller(keys=[(1000, "0")], caller=msisdn[2:], hang_up_ms=10_000) as caller:
         calls.await_event(msisdn, "Connected", "agent1", 30.0)
         with frozen(calls):
             assert caller.wait(30).ok

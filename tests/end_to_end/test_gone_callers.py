@@ -38,21 +38,22 @@ def test_a_caller_who_hangs_up_at_once_is_known(calls: Calls) -> None:
         assert done.index("CallStarted") < done.index("Left"), (ms, done)
 
 
-@pytest.mark.parametrize("where", ["in dialogue", "in the queue"])
-def test_a_phone_that_vanishes_is_hung_up(calls: Calls, where: str) -> None:
-    """It is there no more, and has not said BYE; what it had said until then is what counts."""
-    msisdn = f"86139310000{len(where):02}"
-    if where == "in the queue":
-        calls.login("agent1")
-    with calls.caller(caller=msisdn[2:], keys=[(500, "0")] if where == "in the queue" else [(500, "1")]) as caller:
-        caller.await_answer()
-        time.sleep(1.5)
-        if where == "in the queue":
-            eventually(lambda: "(wait:" in calls.members(), 20.0, calls.members)
-        caller.end()
+def test_phones_that_vanish_are_hung_up(calls: Calls) -> None:
+    """They are there no more, and have not said BYE; what they had said until then is what counts."""
+    calls.login("agent1")
+    keys = {"8613931000001": "1", "8613931000002": "0"}  # the one listens to his services, the other waits in the queue
+    with ExitStack() as ringing:
+        callers = [ringing.enter_context(calls.caller(caller=each[2:], keys=[(500, key)])) for each, key in keys.items()]
+        for caller in callers:
+            caller.await_answer()
+        eventually(lambda: "(wait:" in calls.members(), 20.0, calls.members)
+        for caller in callers:
+            caller.end()
         gone = time.monotonic()
         calls.asterisk.await_idle(VANISHED_S + 20.0)
         assert time.monotonic() - gone < VANISHED_S + 15.0
-    calls.await_event(msisdn, "Left")
+    for msisdn in keys:
+        calls.await_event(msisdn, "Left")
+    assert "Queued" in kinds(calls, "8613931000002")
     eventually(lambda: metric(calls, "shouwen_ivr_calls") == 0)
     calls.logout_all()

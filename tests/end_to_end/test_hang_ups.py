@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 
 import pytest
 
@@ -56,9 +56,18 @@ def kinds(calls: Calls, msisdn: str) -> Counter[str]:
 
 def played(calls: Calls, *callers: tuple[str, list[tuple[int, str]], int], hidden: bool = False) -> None:
     """Have them all call: number, keys, and when each hangs up after the last key in ms."""
-    with ExitStack() as ringing:
+    with ringing(calls, *callers, hidden=hidden):
+        pass
+
+
+@contextmanager
+def ringing(calls: Calls, *callers: tuple[str, list[tuple[int, str]], int], hidden: bool = False) -> Iterator[None]:
+    """Have them all call, and wait for their ends after the block."""
+    with ExitStack() as opened:
         rings = [calls.caller(caller=number, keys=keys, hang_up_ms=ms, hidden=hidden) for number, keys, ms in callers]
-        for caller in map(ringing.enter_context, rings):
+        callers_now = [opened.enter_context(each) for each in rings]
+        yield
+        for caller in callers_now:
             assert caller.wait(60).ok, caller.result().messages
 
 
@@ -66,33 +75,29 @@ def dialled(keys: str) -> list[tuple[int, str]]:
     return [(1000 if not at else 400, key) for at, key in enumerate(keys)]
 
 
-def test_while_a_number_is_proved(calls: Calls) -> None:
+def test_while_a_number_is_proved_and_while_they_wait(calls: Calls) -> None:
+    """Those who wait and those who prove a number call at the same time, which halves what the two take."""
     steps = ("1", "113", "113942000003#", "113942000004#12", "113942000005#123456#")
-    played(calls, *((f"139410000{at:02}", dialled(keys), ms) for at, keys in enumerate(steps) for ms in (50, 1200)), hidden=True)
+    proving = [(f"139410000{at:02}", dialled(keys), ms) for at, keys in enumerate(steps) for ms in (50, 1200)]
+    # He is in the queue by then; * is no key of the offer.
+    words = (("", 9_000), ("*", 50), ("*", 2_000), ("1", 50), ("1", 4_000), ("2", 50), ("2", 3_000))
+    moments = [([(1000, "0"), *([(12_000, key)] if key else [])], ms) for key, ms in words]
+    waiting = [(f"1394300000{index}", keys, ms) for index, (keys, ms) in enumerate(moments)]
+    calls.login("agent0")
+    with Agent(calls.asterisk, "agent0", "silent"), ringing(calls, *waiting):
+        played(calls, *proving, hidden=True)
+    calls.asterisk.await_idle(20.0)
     for at, keys in enumerate(steps):
-        named = f"8613942{at + 1:06}"
-        done = kinds(calls, named)
+        done = kinds(calls, f"8613942{at + 1:06}")
         assert bool(done["CodeSent"]) == ("#" in keys), (keys, done)
         assert not done["CallerProved"], (keys, done)
-
-
-def test_while_they_wait(calls: Calls) -> None:
-    calls.login("agent0")
-    with Agent(calls.asterisk, "agent0", "silent"):
-        # He is in the queue by then; * is no key of the offer.
-        steps = (("", 9_000), ("*", 50), ("*", 2_000), ("1", 50), ("1", 4_000), ("2", 50), ("2", 3_000))
-        moments = [([(1000, "0"), *([(12_000, key)] if key else [])], ms) for key, ms in steps]
-        numbers = [f"1394300000{index}" for index in range(len(moments))]
-        played(calls, *((number, keys, ms) for number, (keys, ms) in zip(numbers, moments, strict=True)))
-        calls.asterisk.await_idle(20.0)
-    for number, (keys, ms) in zip(numbers, moments, strict=True):
-        msisdn = f"86{number}"
-        calls.await_event(msisdn, "Left", timeout_s=15.0)
-        done = kinds(calls, msisdn)
-        assert done["CallStarted"] == done["Left"] == 1, (keys, ms, done)
-        wished = keys[-1][1] == "1"
+    for number, pressed, ms in waiting:
+        calls.await_event(f"86{number}", "Left", timeout_s=15.0)
+        done = kinds(calls, f"86{number}")
+        assert done["CallStarted"] == done["Left"] == 1, (pressed, ms, done)
+        wished = pressed[-1][1] == "1"
         # who is gone 50 ms after the key may be gone before the queue has let him go
-        assert done["CallBackAsked"] in ({wished} if ms > 50 else {False, wished}), (keys, ms, done)
+        assert done["CallBackAsked"] in ({wished} if ms > 50 else {False, wished}), (pressed, ms, done)
 
 
 def test_during_the_survey(calls: Calls) -> None:
