@@ -17,6 +17,7 @@ from datetime import datetime
 from operator import itemgetter
 
 from hotline.domain.rates.endings import Ending, Raw, classify, sip_code
+from hotline.domain.testcall_faults import Fault
 from ivr.ami_wire import Message
 from ivr.stamps import moment
 
@@ -152,10 +153,10 @@ class Leg:
 
     def _fault(self) -> str:
         if self.gap:
-            return "its end was not seen"
+            return Fault.UNSEEN
         if self.made and self.dialled_at is not None:
-            return f"Asterisk could not dial: {self.dial_status}"
-        return "Asterisk did not dial" if self.made else "Asterisk made no channel: no such endpoint, or none left"
+            return Fault.NO_DIALLING.of(self.dial_status)
+        return Fault.NO_DIALLING if self.made else Fault.NO_CHANNEL
 
     def _goes_on(self, status: str, at: datetime) -> None:
         if status == "RINGING":

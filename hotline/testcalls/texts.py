@@ -24,6 +24,7 @@ from hotline.domain.commands import CancelService, Command
 from hotline.domain.rates.endings import Ending
 from hotline.domain.testcall_commands import Heard, NoteDialled, NoteTestCall, SendTestText, WeighTestCall
 from hotline.domain.testcall_events import TestCallPlanned
+from hotline.domain.testcall_faults import Fault
 from hotline.domain.testcalls import LATE
 from hotline.storage.queries.timeline import Entry
 
@@ -145,7 +146,7 @@ class TextTests:
 
     def _begin(self, attempt: Attempt) -> None:
         def failed(failure: Any) -> None:
-            self._end(attempt, Ending.OWN_FAULT, why=f"{failure.type.__name__}: {failure.value}"[:200])
+            self._end(attempt, Ending.OWN_FAULT, why=Fault.NO_BEGINNING.of(failure.type.__name__))
 
         Deferred.fromCoroutine(self._announce(attempt)).addErrback(failed)
 
@@ -169,12 +170,11 @@ class TextTests:
             log.warning("test %s waits: %s", event.attempt, outcome.error)
             self._live.pop(row, None)  # its row stays in the outbox, and comes again
         elif outcome.repeated:
-            self._end(attempt, Ending.OWN_FAULT, why="the process ended in the middle of the test")
+            self._end(attempt, Ending.OWN_FAULT, why=Fault.PROCESS_ENDED)
         elif outcome.result == LATE:
             self._weigh(attempt, Ending.MISSED)
         elif not attempt.phone:
-            why = f"there is no [[smsc]] {event.route!r} any more, or the plan's caller_id is no phone's number"
-            self._end(attempt, Ending.OWN_FAULT, why=why)
+            self._end(attempt, Ending.OWN_FAULT, why=Fault.NO_SMSC.of(event.route))
         else:
             attempt.after = await self._newest(attempt.phone)
             self._send(attempt)
@@ -196,7 +196,7 @@ class TextTests:
 
     def _handed_on(self, outcome: Outcome, attempt: Attempt) -> None:
         if outcome.error is not None:
-            self._end(attempt, Ending.OWN_FAULT, why=f"the test's text could not be stored: {outcome.error}"[:200])
+            self._end(attempt, Ending.OWN_FAULT, why=Fault.NOT_STORED.of(outcome.error))
         elif isinstance(outcome.result, int):
             attempt.text = outcome.result
             self.streams_changed({attempt.service, attempt.phone})
@@ -263,7 +263,7 @@ class TextTests:
 
     def _give_up(self, attempt: Attempt) -> None:
         if not (attempt.taken or attempt.came):
-            self._end(attempt, Ending.OWN_FAULT, why=f"the SMSC did not take the test's text in {attempt.event.ring_s} s")
+            self._end(attempt, Ending.OWN_FAULT, why=Fault.NOT_TAKEN.of(f"{attempt.event.ring_s} s"))
         elif not attempt.came:
             self._end(attempt, Ending.NO_ANSWER)
         else:
