@@ -27,6 +27,7 @@ from hotline.domain.testcall_events import TestCallPlanned
 from hotline.domain.testcall_faults import Fault
 from hotline.domain.testcalls import LATE
 from hotline.storage.queries.timeline import Entry
+from hotline.storage.store import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +35,8 @@ Row = tuple[int, str, TestCallPlanned]
 """Id of the outbox's row, stream, event."""
 EXPECTED = ("OfferMade", "Activated", "Cancelled")
 """What each of the three texts must bring about."""
+AGAIN_S = 2.0
+"""When a test is tried again that could not be announced, in seconds."""
 REFUSALS = frozenset({"OrderRefused", "AskedBack", "HelpGiven", "AnswerWithheld"})
 """What it must not: the desk has understood something else, or can't."""
 
@@ -140,7 +143,7 @@ class TextTests:
                 self._look(attempt)
             if attempt.text and attempt.service in streams and not attempt.taken:
                 reading = self._events(attempt.service, attempt.text)
-                reading.addCallback(self._sent, attempt, attempt.text).addErrback(self._unread, attempt)
+                reading.addCallback(self._sent, attempt, attempt.text).addErrback(_not_read, attempt)
 
     # -- beginning
 
@@ -166,9 +169,12 @@ class TextTests:
                 row=row,
             )
         )
-        if outcome.error is not None:
+        if isinstance(outcome.error, StorageError):
             log.warning("test %s waits: %s", event.attempt, outcome.error)
-            self._live.pop(row, None)  # its row stays in the outbox, and comes again
+            attempt.timer = self._clock.callLater(AGAIN_S, self._begin, attempt)
+        elif outcome.error is not None:
+            log.error("test %s can't be made: %s", event.attempt, outcome.error)
+            self._weigh(attempt, Ending.OWN_FAULT)
         elif outcome.repeated:
             self._end(attempt, Ending.OWN_FAULT, why=Fault.PROCESS_ENDED)
         elif outcome.result == LATE:
@@ -224,7 +230,7 @@ class TextTests:
 
     def _unread(self, failure: Any, attempt: Attempt) -> None:
         attempt.reading = False
-        log.warning("test %s: its events can't be read: %s", attempt.event.attempt, failure.value)
+        _not_read(failure, attempt)
 
     def _read(self, entries: Sequence[Entry], attempt: Attempt) -> None:
         attempt.reading = False
@@ -248,6 +254,8 @@ class TextTests:
         elif kind == "MtQueued":
             attempt.answers.add(entry.id)
             attempt.last_key = body.get("key", "")
+        elif kind == "MtFailed" and body.get("mt") in attempt.answers:
+            self._end(attempt, Ending.ANSWERED_SILENT)
         elif kind == "MtAccepted" and body.get("done") and body.get("mt") in attempt.answers:
             attempt.answers.discard(body["mt"])
             attempt.answered_at = attempt.answered_at or entry.at
@@ -308,6 +316,10 @@ class TextTests:
 
     def _forget(self, attempt: Attempt) -> None:
         self._live.pop(attempt.row, None)
+
+
+def _not_read(failure: Any, attempt: Attempt) -> None:
+    log.warning("test %s: its events can't be read: %s", attempt.event.attempt, failure.value)
 
 
 def _cancel(attempt: Attempt) -> None:
