@@ -1,8 +1,8 @@
 """When a plan's calls are due: one moment in each slot, the same for whoever asks, so that processes need not agree on it.
 
-A day's hours are cut into slots from their beginning, and anew where busy hours begin and end. That is in real seconds, so a day
-on which the clocks change has as many slots as it has hours. Each call comes at a moment of its slot that is drawn from the plan's
-name and the slot's beginning: nobody can prepare for it, and every process draws the same.
+A day's hours are cut into slots from their beginning, and anew where busy hours begin and end. That is in real seconds, so a
+day on which the clocks change has as many slots as it has hours. Each call comes at a moment of its slot that is drawn from the
+plan's name and the slot's beginning: nobody can prepare for it, and every process draws the same.
 """
 
 from __future__ import annotations
