@@ -23,6 +23,8 @@ EMPTY_OCTETS = 44
 """A recording without sound: the header alone."""
 SOUND_PACKETS = 50
 """RTP packets (a second) that must have left a recording; fewer may have come while the call ended."""
+RUN_S = 2.0
+"""After so many seconds of an answered call the dialplan must have run: it tells so at the end, whoever hangs up."""
 SILENT = frozenset(("silence", "one-way", "unheard"))
 """What is heard of a far end that says nothing."""
 
@@ -60,6 +62,8 @@ class Hearing:
             heard, right = await self.listen(planned, path)
         elif (leg.received or 0) >= SOUND_PACKETS:
             return Ending.OWN_FAULT, Fault.NO_RECORDING, None
+        elif not (leg.told or leg.gap) and leg.talked_s >= RUN_S:
+            return Ending.OWN_FAULT, Fault.NO_DIALPLAN, None
         else:
             heard = Heard("unheard")
         found = msgspec.structs.replace(
