@@ -20,7 +20,6 @@ class Fault(StrEnum):
     UNSEEN = "end_unseen"
     NO_CHANNEL = "no_channel"
     NO_DIALLING = "no_dialling"
-    NO_PATH = "no_path"
     NO_DIALPLAN = "no_dialplan"
     NO_RECORDING = "no_recording"
     UNREADABLE = "unreadable"

@@ -39,7 +39,7 @@ FROM unnest(%s::bigint[], %s::bytea[], %s::int[]) AS n(seq, hash, partition) WHE
 _TYPES = {"TEXT": "text", "INTEGER": "int", "SMALLINT": "smallint", "BIGINT": "bigint"}
 _CORRECTED = "UPDATE test_call SET ending = %s, ending_was = %s WHERE id = %s"
 _ALONE = "LOCK TABLE test_count IN SHARE ROW EXCLUSIVE MODE"
-"""Corrections are seldom, and count in the order in which they come: nobody else may hold counts meanwhile, or both wait for ever."""
+"""Corrections are seldom, and count in the order in which they come: nobody else may hold counts meanwhile."""
 _UNCOUNTED, _COUNTED = moved(-1, "%s"), moved(1, "%s")
 
 

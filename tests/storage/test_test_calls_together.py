@@ -50,7 +50,8 @@ def test_two_that_count_at_once_lose_nothing_and_never_lock_each_other_out(postg
     with dialling(settings) as one, dialling(settings) as two, ThreadPoolExecutor(2) as threads:
         for each in (one, two):
             each._now = NOON
-        told = [threads.submit(busy, who, *rest, both) for who, *rest in ((one, "a", "busy", "number"), (two, "b", "number", "busy"))]
+        ways = ((one, "a", "busy", "number"), (two, "b", "number", "busy"))
+        told = [threads.submit(busy, *way, both) for way in ways]
         assert [each.result(300) for each in told] == [[], []]
     with reading_engine(postgres_url).begin() as connection:
         assert miscounted(connection) == 0
