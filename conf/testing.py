@@ -51,7 +51,7 @@ class Testing(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         grace_s: seconds after which a slot that was not dialled is missed, and never dialled late.
-        calls_at_once: test calls under way at once, of all plans.
+        calls_at_once: test calls that a process has under way at once, of all plans.
         templates: folder of recordings that staff marked as right, NAME.wav; a plan's `expect` may name them.
         keep_recordings_days: days after which recordings of test calls are deleted.
         agent_within_s: the T of the agent rate. Source: China Unicom SP rules in force 1 Apr 2007.
