@@ -25,9 +25,16 @@ class Words:
         return text.format(**fields) if fields else text
 
     def of(self, table: str, code: str, **fields: object) -> str:
-        """What a code is called; the code itself where there is no word for it."""
-        text = self._tables[table].get(code, code)
-        return text.format(**fields) if fields else text
+        """What a code is called; the code itself where there is no word for it.
+
+        Of "CODE: DETAIL" the code is worded, and what a machine said of it stays.
+        """
+        words = self._tables[table]
+        name, colon, detail = (code, "", "") if code in words else code.partition(": ")
+        if name not in words:
+            return code
+        text = words[name]
+        return (text.format(**fields) if fields else text) + colon + detail
 
     @property
     def page(self) -> Mapping[str, str]:
