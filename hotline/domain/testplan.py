@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from hotline.domain.rates.connection import NETWORK_FLOORS, SYSTEM_TARGET
+
 Label = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}\Z", description="1 to 32 letters, digits, or _ . -")]
 Dialled = Annotated[str, Meta(pattern=r"^[0-9*#+]{1,32}\Z", description="1 to 32 of 0-9 * # + in quotes")]
 Hours = Annotated[
@@ -31,8 +33,6 @@ ClockTime = Annotated[str, Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)
 PerHour = Annotated[int, Meta(ge=0, le=3600)]
 PREFIX = "plan:"
 """What a plan's stream begins with."""
-RELATIONS = {"local": 0.90, "national": 0.85, "between": 0.80}
-"""Floors of the network connection rate by how the two ends lie. Source: 3G service norm (trial) 2009."""
 
 
 class TestPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +84,7 @@ class TestPlan(msgspec.Struct, frozen=True, kw_only=True):
     agent: bool = False
     at_once: Annotated[int, Meta(ge=1, le=200)] = 1
     relation: Literal["local", "national", "between"] = "local"
-    target: Annotated[float, Meta(gt=0, lt=1)] = 0.99
+    target: Annotated[float, Meta(gt=0, lt=1)] = SYSTEM_TARGET
     show_by: ClockTime = ""
     adaptive: bool = False
     least_per_hour: Annotated[int, Meta(ge=1, le=3600)] = 1
@@ -98,7 +98,7 @@ class TestPlan(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def network_floor(self) -> float:
         """What the network rate is compared with."""
-        return RELATIONS[self.relation]
+        return NETWORK_FLOORS[self.relation]
 
     @property
     def stream(self) -> str:

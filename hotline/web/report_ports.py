@@ -46,7 +46,7 @@ class CallsWanted(msgspec.Struct, frozen=True):
     Attributes:
         first, last: days, both inclusive.
         kind, plan, route, number: "" for any, but for the kind.
-        source: "" for any; "plan" for all but those entered by hand; "manual" for those.
+        source: "" for any; "plan" for all that rates are made of; "asked", "second-route", "manual" for those alone.
         endings: any of these; empty for any.
         hour, cause: None for any.
         after: where the page before ended, as it said; "" for the first page.
