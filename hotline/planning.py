@@ -30,6 +30,12 @@ from hotline.testcalls.posting import poster
 from hotline.testcalls.texts import TextTests, Words
 from sms.words import load_words
 
+
+def _told(settings: Settings) -> list[str]:
+    """Numbers that are told of alarms, with their country code as SMSCs want them."""
+    return [msisdn(each, settings.ivr.country) for each in settings.testing.alarm_to]
+
+
 Row = tuple[int, str, TestCallPlanned]
 """Id of the outbox's row, stream, event."""
 
@@ -48,7 +54,7 @@ class Planning:
         self.dialler: Relay | None = dialling.relay
         plans = {plan.name: plan for plan in settings.test_plan}
         testing = settings.testing
-        self.alarms = Alarms(testing.hook, testing.alarm_to, ledger.insist, poster(reactor), reactor)
+        self.alarms = Alarms(testing.hook, _told(settings), ledger.insist, poster(reactor), reactor)
         put = dialling.inlet.put
 
         def last() -> Deferred[Mapping[str, datetime]]:

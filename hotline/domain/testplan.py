@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from hotline.domain.calendar import DAY_MIN, Span
 from hotline.domain.rates.connection import NETWORK_FLOORS, SYSTEM_TARGET
 
 Label = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}\Z", description="1 to 32 letters, digits, or _ . -")]
@@ -94,6 +95,14 @@ class TestPlan(msgspec.Struct, frozen=True, kw_only=True):
     def most_per_hour(self) -> float:
         """Slots in an hour, in the busy hours if they have more."""
         return max(self.calls_per_hour or 3600 / self.every_s, self.busy_calls_per_hour)
+
+    @property
+    def most_per_month(self) -> int:
+        """Slots in a month of 31 days."""
+        hours, busy = (frozenset(Span.of(each).minutes()) for each in (self.hours, self.busy_hours))
+        hours = hours or frozenset(range(DAY_MIN))  # equal ends are all day
+        usual = len(hours - busy) * (self.calls_per_hour or 3600 / self.every_s)
+        return round(31 * (usual + len(hours & busy) * (self.busy_calls_per_hour or self.most_per_hour)) / 60)
 
     @property
     def network_floor(self) -> float:
