@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from hotline.domain.rates.endings import Ending
 from hotline.domain.testcall_commands import Heard
 from hotline.domain.testcall_events import TestCallPlanned
-from hotline.domain.testcall_faults import Fault
+from hotline.domain.testcall_faults import Fault, NothingExpected
 from ivr.test_leg import Leg
 
 log = logging.getLogger(__name__)
@@ -47,6 +47,10 @@ class Hearing:
         """The ending of an answered call whose channel is gone; if it is our own fault, why; and what was heard. Never fails."""
         try:
             return await self._hear(planned, leg)
+        except NothingExpected as error:
+            out = "name sounds that are installed in its `expect`, or make them: shouwen prompts build; shouwen check tells"
+            log.error("plan %s expects %s, and none of it is installed — %s", planned.plan, error, out)
+            return Ending.OWN_FAULT, Fault.NOTHING_EXPECTED.of(error), None
         except Exception as error:  # whatever went wrong in listening, the network did not
             log.exception("test call %s can't be listened to", planned.attempt)
             return Ending.OWN_FAULT, Fault.UNREADABLE.of(type(error).__name__), None

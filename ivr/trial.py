@@ -30,6 +30,10 @@ RING_S = 8.0
 NEEDED = ("QueueAdd", "QueueRemove", "QueuePause", "QueueStatus", "Originate", "Hangup", "CoreShowChannels", "Getvar")
 """Actions that the service sends."""
 WRITE = "; to have it written: shouwen asterisk config DIR"
+ROUTES = (
+    "shouwen asterisk run writes those with `sip` when it starts: start it again; "
+    "elsewhere copy what shouwen asterisk config DIR writes, and: pjsip reload"
+)
 READ_OCTETS = 65536
 
 
@@ -161,6 +165,17 @@ def try_dialplan(manager: Manager, settings: Settings) -> str:
     if manager.variable(f"DIALPLAN_EXISTS(shouwen,{number},1)") == "0":
         raise TrialFailed(f"its dialplan does not answer {number}, which is [ivr] number — {reload}")
     return f"version {version}, answers {number}"
+
+
+def try_routes(manager: Manager, settings: Settings) -> str:
+    """Whether Asterisk has the endpoints that test calls go out by; returns their names. Raises: TrialFailed."""
+    used = {name for plan in settings.test_plan if plan.kind == "call" for name in (plan.route, plan.second_route)}
+    routes = [route for route in settings.route if route.name in used]
+    lacking = [route for route in routes if not manager.variable(f"PJSIP_ENDPOINT({route.channel},context)")]
+    if lacking:
+        names = ", ".join(f"{route.name} (PJSIP endpoint {route.channel})" for route in lacking)
+        raise TrialFailed(f"it has no {names} — {ROUTES}")
+    return f"Asterisk has the endpoints of {', '.join(route.name for route in routes) or 'no route'}"
 
 
 def try_agi(manager: Manager, settings: Settings) -> str:

@@ -23,6 +23,7 @@ class Fault(StrEnum):
     NO_DIALPLAN = "no_dialplan"
     NO_RECORDING = "no_recording"
     UNREADABLE = "unreadable"
+    NOTHING_EXPECTED = "nothing_expected"
     NO_SMSC = "no_smsc"
     NOT_STORED = "not_stored"
     NOT_TAKEN = "not_taken"
@@ -31,3 +32,7 @@ class Fault(StrEnum):
     def of(self, detail: object) -> str:
         """The fault with what a machine said of it, as it is noted: "CODE: DETAIL"."""
         return f"{self}: {detail}"[:DETAIL_MOST]
+
+
+class NothingExpected(LookupError):
+    """None of the sounds that a plan expects is installed, so that there is nothing to compare with; the text names them."""

@@ -97,12 +97,17 @@ class TestPlan(msgspec.Struct, frozen=True, kw_only=True):
         return max(self.calls_per_hour or 3600 / self.every_s, self.busy_calls_per_hour)
 
     @property
-    def most_per_month(self) -> int:
-        """Slots in a month of 31 days."""
+    def most_per_day(self) -> int:
+        """Slots in a day on which calls are made."""
         hours, busy = (frozenset(Span.of(each).minutes()) for each in (self.hours, self.busy_hours))
         hours = hours or frozenset(range(DAY_MIN))  # equal ends are all day
         usual = len(hours - busy) * (self.calls_per_hour or 3600 / self.every_s)
-        return round(31 * (usual + len(hours & busy) * (self.busy_calls_per_hour or self.most_per_hour)) / 60)
+        return round((usual + len(hours & busy) * (self.busy_calls_per_hour or self.most_per_hour)) / 60)
+
+    @property
+    def most_per_month(self) -> int:
+        """Slots in a month of 31 days, if it has calls on all of them."""
+        return 31 * self.most_per_day
 
     @property
     def network_floor(self) -> float:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from conf.settings import Settings
 from hotline.domain.testcall_commands import Heard
 from hotline.domain.testcall_events import TestCallPlanned
+from hotline.domain.testcall_faults import NothingExpected
 
 if TYPE_CHECKING:
     from hotline.testcalls.listening.templates import Templates
@@ -24,8 +25,17 @@ GREETING = "greeting_"
 """What the names of the hotline's own greetings begin with; which of them is said depends on hour, holiday and language."""
 
 
-class NothingExpected(LookupError):
-    """None of the sounds that a plan expects is installed: there is nothing to compare with."""
+def missing(settings: Settings) -> dict[str, list[str]]:
+    """Plans of calls of whose expected sounds none is installed, each with the names it gives; none: the hotline's greetings.
+
+    Raises: OSError where a folder can't be read.
+    """
+    from hotline.testcalls.listening.templates import marked_files, prompt_files
+
+    files = prompt_files(settings.ivr.prompts, settings.ivr.voice_own) | marked_files(settings.testing.templates)
+    wanted = {plan.name: plan.expect or (f"{GREETING}*",) for plan in settings.test_plan if plan.kind == "call"}
+    expects = {plan.name: plan.expect for plan in settings.test_plan}
+    return {name: [*said] for name, said in wanted.items() if not _expected(expects[name], files)}
 
 
 class Ears:
@@ -57,7 +67,7 @@ class Ears:
                 log.warning("no template for test calls: %s", each)
         expected = _expected(planned.expect, templates.by_name)
         if not expected:
-            raise NothingExpected(f"none of what plan {planned.plan} expects is installed: run shouwen prompts build")
+            raise NothingExpected(", ".join(planned.expect) or f"{GREETING}*")
         found = listen(read(path), templates, expected)
         names = {What.RING_BACK: "ring-back", What.SILENCE: "silence", What.SPEECH: "speech"}
         tone = found.name if found.name == "tone" else f"{found.name}-tone"

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from hotline.domain.testcall_commands import Heard
+from hotline.domain.testcall_faults import NothingExpected
 from ivr.test_calls import PROOF_S
 from ivr.test_hearing import recording_of
 from tests.kit.ami import T0
@@ -96,6 +97,17 @@ def test_listening_that_fails_is_our_own_fault(desk: Desk) -> None:
     (note,) = desk.ledger.notes
     assert note.ending == "own-fault"
     assert "OSError" in note.why
+
+
+def test_nothing_that_is_expected_is_installed(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    desk.heard = NothingExpected("greetin_morning")
+    desk.plan(1)
+    desk.answered(1)
+    (note,) = desk.ledger.notes
+    assert (note.ending, note.why) == ("own-fault", "nothing_expected: greetin_morning")
+    (line,) = [each for each in caplog.records if "expects" in each.getMessage()]
+    assert "shouwen check tells" in line.getMessage()
+    assert line.exc_info is None
 
 
 @pytest.mark.parametrize(("keys", "code", "ending"), [("4711", "yes", "answered-ok"), ("47", "no", "answered-wrong-prompt")])

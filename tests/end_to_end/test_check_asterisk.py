@@ -6,6 +6,7 @@ import re
 import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from conf.load import load
 from conf.settings import Settings
 from ivr.trial import Manager, TrialFailed, try_agi, try_dialplan, try_rights
 from tests.kit.asterisk import NUMBER, Asterisk
+from tests.kit.service import toml
 from tests.kit.shell import run
 
 Trial = Callable[[Manager, Settings], str]
@@ -72,6 +74,22 @@ def test_the_lines_of_the_command(pbx: Asterisk) -> None:
     assert "ok   menus" in names
     (prompts,) = [line for line in lines if line.startswith("FAIL prompts: ")]
     assert re.search(r"zh/\w+: there is no .*\.wav and \d+ more — make them: shouwen prompts build", prompts)
+
+
+def test_routes_of_test_plans(pbx: Asterisk) -> None:
+    plan = {"name": "day", "route": "mobile", "number": "10198", "caller_id": "13900000009", "every_s": 3600}
+    text = toml(pbx.tables() | {"route": [{"name": "mobile", "endpoint": "2001"}, {"name": "gone", "sip": "127.0.0.1:9"}]})
+    config = pbx.folder / "planned.toml"
+
+    def lines(**fields: Any) -> dict[str, str]:
+        config.write_text(text + toml({"test_plan": [plan | fields]}), encoding="utf-8")
+        found = run("check", "--config", config).stdout.splitlines()
+        return {line[5:].split(":")[0]: line for line in found}
+
+    assert lines()["routes"] == "ok   routes: Asterisk has the endpoints of mobile"
+    said = lines(second_route="gone", expect=["greetin"])
+    assert said["routes"].startswith("FAIL routes: it has no gone (PJSIP endpoint route-gone) — shouwen asterisk run")
+    assert said["test plans"].startswith("FAIL test plans: day expects greetin, and none of it is installed — set `expect`")
 
 
 def test_nothing_listens(settings: Settings, tmp_path: Path) -> None:
