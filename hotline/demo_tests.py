@@ -20,6 +20,7 @@ from hotline.domain.slots import attempt_id, slots
 from hotline.domain.step import Desk
 from hotline.domain.testcall_commands import Heard, NoteAlarmSent, NoteDialled, NoteTestCall, OpenSlot, WeighTestCall
 from hotline.domain.testcall_events import TestCallPlanned
+from hotline.domain.testcall_faults import Fault
 from hotline.domain.testcalls import LATE
 from hotline.ledger import Ledger
 from hotline.storage.opening import open_store
@@ -46,7 +47,7 @@ def played(attempt: str, hour: int) -> dict[str, Any]:
     failing = 0.3 if hour == WEAK_HOUR else 0.004
     rang_ms = round(1600 + 900 * draw.betavariate(2, 3) + (2500 if draw.random() < 0.02 else 0))
     if draw.random() < 0.01:
-        return {"ending": Ending.OWN_FAULT, "why": "no channel: the trunk is not registered"}
+        return {"ending": Ending.OWN_FAULT, "why": Fault.NO_CHANNEL.value}
     if draw.random() >= failing:
         return {"ending": Ending.ANSWERED_OK, "sip_code": 200, "cause": 16, "rang_ms": rang_ms, "answer_ms": rang_ms + 350}
     ending, code, cause, _ = draw.choices(FAILURES, [each[-1] for each in FAILURES])[0]
