@@ -70,7 +70,7 @@ def test_every_prompt_is_recognised_among_all(full: bool) -> None:
     names = list(prompts()) if full else list(prompts())[::3]
     heard, missed = [], Counter[str]()
     for name in names:
-        for codec, how in LINES if full else [LINES[int(rng.integers(len(LINES)))] for _ in range(2)]:
+        for codec, how in LINES if full else [LINES[int(rng.integers(len(LINES)))] for _ in range(6)]:
             found = listen(degrade.line(prompts()[name], rng, codec, how), known, [name])
             heard.append(found)
             if found.what is not What.GREETING:
