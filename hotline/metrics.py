@@ -125,8 +125,8 @@ class StoreGauges:
     """What the store holds at the moment of asking; set from one query just before they are shown.
 
     Attributes:
-        outbox: rows waiting, by `channel` (sms, billing, call) and `state` (due, dead).
-        oldest_due_s: age in seconds of the oldest row that is due.
+        outbox: rows waiting, by `channel` (sms, billing, call, test, alarm) and `state` (due, dead).
+        oldest_due_s: seconds for which the oldest row that is due waits, by `channel`; a test call's from when it should be over.
         events: events stored.
         wakes: wake-ups set and not yet fired.
     """
@@ -141,7 +141,9 @@ class StoreGauges:
         """Make all gauges and register them."""
         return cls(
             outbox=Gauge("shouwen_outbox_rows", "Outbox rows", ("channel", "state"), registry=registry),
-            oldest_due_s=Gauge("shouwen_outbox_oldest_due_seconds", "Age of the oldest row that is due", registry=registry),
+            oldest_due_s=Gauge(
+                "shouwen_outbox_oldest_due_seconds", "For how long the oldest row waits", ("channel",), registry=registry
+            ),
             events=Gauge("shouwen_events", "Events stored", registry=registry),
             wakes=Gauge("shouwen_wakes", "Wake-ups waiting", registry=registry),
         )

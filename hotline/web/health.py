@@ -74,6 +74,7 @@ class Health:
         for state, rows in (("due", counts.due), ("dead", counts.dead)):
             for channel in CHANNELS:
                 self._gauges.outbox.labels(channel, state).set(rows.get(channel, 0))
-        self._gauges.oldest_due_s.set(counts.oldest_due_s)
+        for channel in CHANNELS:
+            self._gauges.oldest_due_s.labels(channel).set(counts.oldest_due_s.get(channel, 0.0))
         self._gauges.events.set(counts.events)
         self._gauges.wakes.set(counts.wakes)

@@ -213,11 +213,12 @@ class Pages:
             counts = await self._queries.counts()
             rows = await self._queries.outbox("dead", ROWS_SHOWN)
         except Unavailable:
-            counts, rows = Counts({}, {}, 0, 0, 0), ()
+            counts, rows = Counts({}, {}, {}, 0, 0), ()
         letters = [self._teller.row(row, lang, reveal=self._reveal) for row in rows]
         records = self._queries.disagreements()
         return {
-            "checks": made, "counts": counts, "letters": letters, "state": "dead", "reveal": self._reveal, "records": records
+            "checks": made, "counts": counts, "letters": letters, "state": "dead", "reveal": self._reveal, "records": records,
+            "oldest_s": max(counts.oldest_due_s.values(), default=0.0),
         }  # fmt: skip
 
     async def _rows(self, request: Request) -> dict[str, Any]:

@@ -18,6 +18,7 @@ import msgspec
 
 from hotline.domain.events import EVENTS
 from hotline.domain.texts import LANGS, BadTexts
+from hotline.web.ports import CHANNELS
 from hotline.web.reasons import FORMS, SmscWords, tell
 
 DERIVED: dict[str, str] = {"service": "code", "price": "price_fen", "services": "codes", "took": "ms"}
@@ -113,5 +114,6 @@ def _placeholder_problems(where: str, templates: Mapping[str, str], known: Mappi
 
 
 def _page_problems(pages: Mapping[str, Mapping[str, str]]) -> list[str]:
-    every = set().union(*pages.values())
+    every: set[str] = set().union(*pages.values())
+    every |= {f"channel_{channel}" for channel in CHANNELS}
     return [f"staff.{lang}: page.{key} is missing" for lang in LANGS for key in sorted(every - set(pages[lang]))]

@@ -13,6 +13,7 @@ import msgspec
 from hotline.domain.catalogue import Catalogue
 from hotline.domain.money import yuan
 from hotline.domain.msisdn import mask
+from hotline.domain.testplan import PREFIX
 from hotline.web.ports import OutboxRow, TimelineEvent
 from hotline.web.reasons import SmscWords
 from hotline.web.staff import StaffTexts
@@ -146,6 +147,7 @@ class Teller:
             "id": row.id,
             "number": row.stream if reveal else mask(row.stream),
             "stream": row.stream,
+            "plan": row.stream.removeprefix(PREFIX) if row.stream.startswith(PREFIX) else "",
             "channel": row.channel,
             "state": row.state,
             "since": self.when(row.since),

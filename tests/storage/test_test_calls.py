@@ -12,13 +12,14 @@ import sqlalchemy as sa
 
 from hotline.domain.call_events import AskedForAgent, Connected
 from hotline.domain.rates.endings import Ending
-from hotline.domain.testcall_commands import CorrectTestCall, EnterTestCall
+from hotline.domain.testcall_commands import CorrectTestCall, EnterTestCall, OpenSlot
 from hotline.reports.connection_rate import Targets, connection_rate
 from hotline.reports.figures import Wanted
 from hotline.storage.codec import encode_event, to_us
 from hotline.storage.opening import reading_engine, writing_engine
 from hotline.storage.queries import test_calls as q
 from hotline.storage.queries.asking import asked
+from hotline.storage.queries.outbox import figures
 from hotline.storage.rebuild import rebuild
 from hotline.storage.schema import event, test_call, test_count
 from hotline.storage.test_counts import miscounted, recount
@@ -46,6 +47,17 @@ def read(url, query, *args, **kwargs):
 def by_hand(ending, at=NOON, attempt="manual-1"):
     facts = {"plan": "", "route": "mobile", "number": "10198", "caller_id": "", "planned_at": at, "ending": ending}
     return EnterTestCall(stream=f"test:{attempt}", id=f"enter:{attempt}", by="Wang", **facts)
+
+
+def test_a_call_that_is_still_made_is_not_overdue(url, settings):
+    """A row waits while its call rings and talks, which may take minutes; it is late once it should be over."""
+    plan = settings.test_plan[0]
+    with dialling(settings) as dialler:
+        opened = OpenSlot(stream=plan.stream, id="slot:a", attempt="a", planned_at=NOON + timedelta(seconds=20))
+        dialler.run(opened, at=NOON)
+        found = read(url, figures)
+    assert found.due == {"test": 1}
+    assert found.oldest_due == {"test": NOON + timedelta(seconds=20 + plan.ring_s + plan.listen_s)}
 
 
 def test_counts_are_those_of_the_rows_whatever_is_done(url, settings):

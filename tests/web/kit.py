@@ -138,7 +138,7 @@ class FakeHouse:
         return self._answer(self.found.get(number))
 
     def counts(self) -> Deferred[Counts]:
-        return self._answer(Counts({"sms": 3}, {"sms": 1, "billing": 2}, 4.5, 120, 7))
+        return self._answer(Counts({"sms": 3}, {"sms": 1, "billing": 2}, {"sms": 4.5}, 120, 7))
 
     def execute(self, command: Command) -> Deferred[Any]:
         if any(each.id == command.id for each in self.executed):
