@@ -57,6 +57,8 @@ class Testing(msgspec.Struct, frozen=True, kw_only=True):
         agent_within_s: the T of the agent rate. Source: China Unicom SP rules in force 1 Apr 2007.
         agent_target: what the agent rate is compared with. Source: the same (80 %).
         alarm_calls_per_month: valid test calls a month for which at most one false alarm is accepted.
+        unmeasured_s: seconds without a test call that counts after which a plan is shown as not measuring; of its slots at least
+            three must have passed.
         alarm_to: numbers that are told of alarms by text.
         hook: addresses that alarms are posted to.
     """
@@ -70,6 +72,7 @@ class Testing(msgspec.Struct, frozen=True, kw_only=True):
     agent_within_s: Annotated[int, Meta(ge=1, le=600)] = 20
     agent_target: Annotated[float, Meta(gt=0, lt=1)] = 0.80
     alarm_calls_per_month: Annotated[int, Meta(ge=30, le=150_000)] = 12_000
+    unmeasured_s: Annotated[int, Meta(ge=60, le=86_400)] = 900
     alarm_to: tuple[Number, ...] = ()
     hook: tuple[Hook, ...] = ()
 

@@ -147,3 +147,37 @@ class StoreGauges:
             events=Gauge("shouwen_events", "Events stored", registry=registry),
             wakes=Gauge("shouwen_wakes", "Wake-ups waiting", registry=registry),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class PlanGauges:
+    """How test plans stand at the moment of asking, by `plan`; set from the database just before they are shown.
+
+    Attributes:
+        alarm: 1 while its alarm is on.
+        stopped: 1 while it should measure and does not.
+        valid_at: when its newest attempt that counts was planned, seconds since 1970; 0 where there was none for a month.
+        untold: how many were not told of its newest alarm, or of the end of it.
+        today: its attempts of today, by `ending`.
+    """
+
+    alarm: Gauge
+    stopped: Gauge
+    valid_at: Gauge
+    untold: Gauge
+    today: Gauge
+
+    @classmethod
+    def on(cls, registry: CollectorRegistry) -> PlanGauges:
+        """Make all gauges and register them."""
+
+        def gauge(name: str, about: str, *labels: str) -> Gauge:
+            return Gauge(f"shouwen_test_{name}", about, ("plan", *labels), registry=registry)
+
+        return cls(
+            alarm=gauge("alarm", "1 while the alarm of the plan is on"),
+            stopped=gauge("stopped", "1 while the plan should measure and does not"),
+            valid_at=gauge("last_valid_timestamp_seconds", "When the newest attempt that counts was planned"),
+            untold=gauge("alarm_untold", "How many were not told of the alarm, or of its end"),
+            today=gauge("calls_today", "Attempts of today", "ending"),
+        )

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 
 from conf.settings import Settings
 from hotline.domain.testplan import TestPlan
+from hotline.plan_views import plan_views
 from hotline.reports.connection_rate import Targets, connection_rate, day_number
 from hotline.reports.figures import ConnectionRate, Wanted
 from hotline.storage.queries import test_calls as q
@@ -48,6 +49,10 @@ class TestCallReads:
             return await self._reader.run(query, *args)
         except StorageError as error:
             raise ports.Unavailable(str(error)) from error
+
+    async def standings(self) -> Sequence[rp.TestPlanView]:
+        """How each plan stands now."""
+        return await self._run(plan_views, self._settings, self.now())
 
     async def connection_rate(self, wanted: Wanted) -> ConnectionRate:
         """The figures of some days."""

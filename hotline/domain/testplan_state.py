@@ -53,6 +53,7 @@ class Plan(msgspec.Struct):
         trying: the second route being tried; None while none is.
         alarm: id of the alarm that is on; 0: none.
         alarm_at: since when it is on.
+        unreached: hooks that could not be told of the newest alarm, or of its end.
     """
 
     live: dict[str, Live] = {}
@@ -68,6 +69,7 @@ class Plan(msgspec.Struct):
     trying: Trying | None = None
     alarm: int = 0
     alarm_at: datetime | None = None
+    unreached: tuple[str, ...] = ()
 
     def under_way(self) -> int:
         """How many of its own calls are under way."""
@@ -133,6 +135,10 @@ def _ended(plan: Plan, _event: te.AlarmEnded, _id: int, _at: datetime, _rules: R
     plan.alarm, plan.alarm_at = 0, None
 
 
+def _sent(plan: Plan, event: te.AlarmSent, _id: int, _at: datetime, _rules: Rules) -> None:
+    plan.unreached = event.unreached
+
+
 def _signed(form: Form, event: te.FormSigned, _id: int, at: datetime, _rules: Rules) -> None:
     form.by, form.at = event.by, at
 
@@ -145,6 +151,7 @@ EVOLVE: Mapping[type[Event], Callable[[Any, Any, int, datetime, Rules], None]] =
     te.SecondRouteTried: _tried,
     te.AlarmRaised: _raised,
     te.AlarmEnded: _ended,
+    te.AlarmSent: _sent,
     te.FormSigned: _signed,
 }
 """How these events change a Plan or a Form."""

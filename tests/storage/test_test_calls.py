@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from hotline.domain.call_events import AskedForAgent, Connected
 from hotline.domain.rates.endings import Ending
-from hotline.domain.testcall_commands import CorrectTestCall, EnterTestCall, OpenSlot
+from hotline.domain.testcall_commands import CorrectTestCall, EnterTestCall, OpenSlot, TellStaff
 from hotline.reports.connection_rate import Targets, connection_rate
 from hotline.reports.figures import Wanted
 from hotline.storage.codec import encode_event, to_us
@@ -20,6 +20,7 @@ from hotline.storage.opening import reading_engine, writing_engine
 from hotline.storage.queries import test_calls as q
 from hotline.storage.queries.asking import asked
 from hotline.storage.queries.outbox import figures
+from hotline.storage.queries.standings import standings
 from hotline.storage.rebuild import rebuild
 from hotline.storage.schema import event, test_call, test_count
 from hotline.storage.test_counts import miscounted, recount
@@ -30,6 +31,7 @@ DAY = date(2026, 11, 24)
 ZONE = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 """12:00 in Shanghai."""
+AMY = "8613800000009"
 WHOLE = q.Chosen(20261124, 20261124)
 MIXED = ["answered-ok"] * 6 + ["busy", "busy", "congestion", "answered-silent", "own-fault", "number"]
 
@@ -211,3 +213,24 @@ def test_the_queries_of_a_form_use_the_indices_that_are_there_for_them(sqlite_ur
     assert "event_agents" in whole
     assert "COVERING INDEX test_call_list" in whole
     assert "SCAN" not in whole
+
+
+def test_how_plans_stand_is_read_on_both_databases(url, settings):
+    with dialling(settings) as dialler:
+        dialler.calls("daily-mobile", NOON, ["answered-ok", "busy", "own-fault"])
+        dialler.calls("daily-mobile", NOON + timedelta(minutes=1), ["busy", "busy", "busy"])
+        dialler.calls("daily-mobile", NOON + timedelta(hours=1), ["own-fault"])
+        row = dialler.newest("plan:daily-mobile", "AlarmRaised")
+        words = {"plan": "p", "route": "r"}
+        dialler.run(TellStaff(stream=AMY, id=f"alarm:{row}:{AMY}", key="alarm_ended", words=words))
+    now = (NOON + timedelta(hours=2)).astimezone(ZONE)
+    found = read(url, standings, ["daily-mobile", "daily-unicom"], now, [AMY])
+    mobile, unicom = found["daily-mobile"], found["daily-unicom"]
+    assert mobile.counts == {"answered-ok": 1, "busy": 4, "own-fault": 2}
+    assert (mobile.last.ending, mobile.valid.ending) == ("own-fault", "busy")
+    assert mobile.valid.planned_at == NOON + timedelta(minutes=1, seconds=2)
+    assert (mobile.alarm.failed, mobile.state.alarm) == (3, row)
+    assert [each.what for each in mobile.untold] == ["alarm", "text"]
+    assert (unicom.last, unicom.alarm, unicom.untold) == (None, None, ())
+    later = read(url, standings, ["daily-mobile"], now + timedelta(days=20), [])["daily-mobile"]
+    assert (later.last.id, later.counts) == (mobile.last.id, {})
