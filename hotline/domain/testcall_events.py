@@ -229,6 +229,16 @@ class TestCallCorrected(Event, frozen=True, gc=False):
     note: str
 
 
+class TestCallMarked(Event, frozen=True, gc=False):
+    """A person marked the call's recording as right: plans that expect `name` listen for it; `replaced`: in place of another."""
+
+    __test__ = False
+
+    name: str
+    by: str
+    replaced: bool = False
+
+
 class FormSigned(Event, frozen=True, gc=False):
     """A person signed a day's form: `figures` is its JSON as it was then; it is shown so for ever, beside later corrections."""
 

@@ -154,6 +154,14 @@ class TestPlanView(msgspec.Struct, frozen=True):
     untold: list[UntoldView]
 
 
+class MarkRefused(Exception):
+    """A recording can't be a template: `code` is no_recording, bad_recording or taken; the text says why."""
+
+    def __init__(self, code: str, why: str) -> None:
+        super().__init__(why)
+        self.code = code
+
+
 class Measured(Protocol):
     """Test calls and what is made of them. All reads may raise Unavailable."""
 
@@ -175,6 +183,12 @@ class Measured(Protocol):
 
     def recording(self, name: str) -> Awaitable[bytes | None]:
         """The WAV file of that name; None when it is not there, or not in the folder of recordings."""
+
+    def mark(self, recording: str, name: str, *, replace: bool) -> Awaitable[Literal["new", "replaced", "same"]]:
+        """Make the recording the template `name`, in place of another only if that is said; what was there before.
+
+        Raises: MarkRefused.
+        """
 
     def today(self) -> date:
         """The day in the zone."""

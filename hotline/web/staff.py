@@ -24,10 +24,15 @@ from hotline.web.reasons import FORMS, SmscWords, tell
 DERIVED: dict[str, str] = {"service": "code", "price": "price_fen", "services": "codes", "took": "ms"}
 """Placeholders made from a field: the service's name, the price in yuan, the names of several services, how long it took."""
 
-VARIANTS: dict[str, tuple[str, ...]] = {"ReceiptReceived": ("unmatched",), "Cancelled": ("elsewhere",), "CaseOpened": ("spoken",)}
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "ReceiptReceived": ("unmatched",),
+    "Cancelled": ("elsewhere",),
+    "CaseOpened": ("spoken",),
+    "TestCallMarked": ("replaced",),
+}
 """Kinds that have a second template, `Kind.variant`.
 
-A receipt that fits no message, a cancellation not made by text, a complaint that was recorded.
+A receipt that fits no message, a cancellation not made by text, a complaint that was recorded, a recording in place of another.
 """
 
 Tables = Mapping[str, Any]

@@ -207,6 +207,8 @@ def _variant(kind: str, body: dict[str, Any]) -> str:
         return "Cancelled.elsewhere"
     if kind == "CaseOpened" and body.get("recording"):
         return "CaseOpened.spoken"
+    if kind == "TestCallMarked" and body.get("replaced"):
+        return "TestCallMarked.replaced"
     return kind
 
 
