@@ -16,7 +16,8 @@ demo: $(STAMP)
 	$(BIN)/shouwen demo --web $(WEB) --cache .cache/demo $(if $(ASTERISK),--asterisk $(patsubst 1,.cache/asterisk,$(ASTERISK)))
 
 test: lint $(APT) $(NPM)
-	$(BIN)/pytest $(PYTEST_ARGS)
+	$(BIN)/pytest $(PYTEST_ARGS) -m "not alone" --numprocesses 2 --dist loadfile
+	$(BIN)/pytest $(PYTEST_ARGS) -m alone
 
 bench: $(STAMP)
 	$(BIN)/python -m tests.bench $(BENCH_ARGS)

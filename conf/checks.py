@@ -6,25 +6,23 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from conf.decode import BAD
+from conf.decode import BAD, good
+from conf.plan_checks import alarm_problems, plan_problems, route_problems, shared_numbers
 from conf.settings import Bind, Settings, Smsc
-from conf.testing import Route
 from hotline.domain.catalogue import Fee, Service
-from hotline.domain.testplan import TestPlan
 
 
 def cross_check(settings: Settings) -> list[str]:
     """One line for each contradiction; values that are BAD have been reported and are passed over."""
     lines = list(_repeated("smsc", settings.smsc, "name"))
-    lines += [line for path, smsc in _good("smsc", settings.smsc) for line in _smsc(path, smsc)]
+    lines += [line for path, smsc in good("smsc", settings.smsc) for line in _smsc(path, smsc)]
     lines += _one_way(settings.smsc)
     lines += _repeated("service", settings.service, "code")
     lines += _ambiguous(settings.service)
-    lines += [line for path, service in _good("service", settings.service) for line in _service(path, service)]
-    lines += [line for path, route in _good("route", settings.route) for line in _route(path, route)]
+    lines += [line for path, service in good("service", settings.service) for line in _service(path, service)]
     lines += _repeated("route", settings.route, "name")
     lines += _repeated("test_plan", settings.test_plan, "name")
-    lines += [line for path, plan in _good("test_plan", settings.test_plan) for line in _plan(path, plan, settings)]
+    lines += _test_calls(settings)
     if settings.billing is not BAD:
         lines += _in_order("billing", settings.billing, "first_wait_s", "longest_wait_s")
     if settings.web is not BAD and settings.web.tokens is not BAD:
@@ -32,14 +30,20 @@ def cross_check(settings: Settings) -> list[str]:
     return lines
 
 
-def _good(path: str, items: Any) -> Iterator[tuple[str, Any]]:
-    if items is not BAD:
-        yield from ((f"{path}[{index}]", item) for index, item in enumerate(items) if item is not BAD)
+def _test_calls(settings: Settings) -> Iterator[str]:
+    country = BAD if settings.ivr is BAD else settings.ivr.country
+    for path, route in good("route", settings.route):
+        yield from route_problems(path, route)
+    for path, plan in good("test_plan", settings.test_plan):
+        yield from plan_problems(path, plan, settings)
+    yield from shared_numbers(good("test_plan", settings.test_plan), country)
+    if settings.testing is not BAD:
+        yield from alarm_problems(settings.testing, country)
 
 
 def _repeated(path: str, items: Any, key: str) -> Iterator[str]:
     first: dict[str, str] = {}
-    for where, item in _good(path, items):
+    for where, item in good(path, items):
         value = getattr(item, key)
         if value is not BAD and first.setdefault(value, where) != where:
             yield f'{where}.{key} = "{value}": {first[value]} has it already; each needs its own'
@@ -62,7 +66,7 @@ def _smsc(path: str, smsc: Smsc) -> Iterator[str]:
 
 
 def _one_way(smscs: Any) -> Iterator[str]:
-    binds = {smsc.bind for _, smsc in _good("smsc", smscs)}
+    binds = {smsc.bind for _, smsc in good("smsc", smscs)}
     if binds == {Bind.RECEIVER}:
         yield 'smsc: every bind is "receiver", so that no text can be answered; add an SMSC with bind = "transmitter"'
 
@@ -74,7 +78,7 @@ def _service(path: str, service: Service) -> Iterator[str]:
         blank = [index for index, alias in enumerate(service.aliases) if alias is not BAD and not _folded(alias)]
         yield from (f"{path}.aliases[{index}]: is empty; allowed: a word that subscribers may text" for index in blank)
     days: set[Any] = set()
-    for where, price in _good(f"{path}.prices", service.prices):
+    for where, price in good(f"{path}.prices", service.prices):
         if price.since is not BAD and price.since in days:
             yield f"{where}.since = {price.since}: this day has another price already"
         if service.fee is Fee.FREE and price.price_fen not in (0, BAD):
@@ -84,10 +88,10 @@ def _service(path: str, service: Service) -> Iterator[str]:
 
 def _ambiguous(services: Any) -> Iterator[str]:
     """Words that would name two services: a subscriber's text must never be guessed at."""
-    codes = ((_folded(each.code), path, f"{path}.code") for path, each in _good("service", services) if each.code is not BAD)
+    codes = ((_folded(each.code), path, f"{path}.code") for path, each in good("service", services) if each.code is not BAD)
     owner = {word: (path, where) for word, path, where in codes}
     for words_of in (_names, _aliases):
-        for path, service in _good("service", services):
+        for path, service in good("service", services):
             for where, word in words_of(path, service):
                 said_by, said_at = owner.setdefault(_folded(word), (path, where))
                 if said_by != path and _folded(word):
@@ -117,28 +121,3 @@ def _shared_tokens(tokens: dict[str, Any]) -> Iterator[str]:
     for name, secret in tokens.items():
         if secret is not BAD and first.setdefault(secret, name) != name:
             yield f"web.tokens.{name} = ***: is that of {first[secret]} too; the timeline could not tell who acted"
-
-
-def _route(path: str, route: Route) -> Iterator[str]:
-    if BAD not in (route.endpoint, route.sip) and bool(route.endpoint) == bool(route.sip):
-        yield f'{path}: give either endpoint = "…", one that your Asterisk has, or sip = "host:port", for which one is written'
-
-
-def _plan(path: str, plan: TestPlan, settings: Settings) -> Iterator[str]:
-    if BAD not in (plan.every_s, plan.calls_per_hour) and bool(plan.every_s) == bool(plan.calls_per_hour):
-        yield f"{path}: give either every_s or calls_per_hour"
-    ways = settings.smsc if plan.kind == "sms" else settings.route
-    known = {way.name for _, way in _good("", ways)}
-    for key in ("route", "second_route"):
-        name = getattr(plan, key)
-        if name is not BAD and name and name not in known:
-            table = "[[smsc]]" if plan.kind == "sms" else "[[route]]"
-            yield f'{path}.{key} = "{name}": no {table} has this name; known: {", ".join(sorted(known)) or "none"}'
-    if plan.busy_calls_per_hour not in (0, BAD) and plan.busy_hours == "":
-        yield f"{path}.busy_calls_per_hour = {plan.busy_calls_per_hour}: has no effect without busy_hours"
-    codes = {service.code for _, service in _good("service", settings.service)}
-    if plan.kind == "sms" and plan.number is not BAD and plan.number not in codes:
-        yield f'{path}.number = "{plan.number}": no [[service]] has this code; a test by text orders and cancels one'
-    most = max(plan.calls_per_hour, plan.busy_calls_per_hour) if BAD not in (plan.calls_per_hour, plan.busy_calls_per_hour) else 0
-    if plan.adaptive is True and plan.least_per_hour is not BAD and 0 < most < plan.least_per_hour:
-        yield f"{path}.least_per_hour = {plan.least_per_hour}: is above calls_per_hour"

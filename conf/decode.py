@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +130,9 @@ def _wanted(tp: Any) -> str:
     if _is_struct(tp):
         return f"a table with {', '.join(field.encode_name for field in msgspec.structs.fields(tp))}"
     return "text" if tp in READERS else allowed(tp)
+
+
+def good(path: str, items: Any) -> Iterator[tuple[str, Any]]:
+    """Items of a list that was read, with their paths; those that are BAD have been reported and are left out."""
+    if items is not BAD:
+        yield from ((f"{path}[{index}]", item) for index, item in enumerate(items) if item is not BAD)

@@ -91,6 +91,8 @@ def _number(info: mi.IntType | mi.FloatType) -> str:
     words = KINDS[int] if isinstance(info, mi.IntType) else KINDS[float]
     low = f"above {info.gt}" if info.gt is not None else f"from {info.ge}" if info.ge is not None else ""
     high = f"{'and up to' if info.gt is not None else 'to'} {info.le}" if info.le is not None else ""
+    if info.lt is not None:
+        high = f"{'and ' if low else ''}below {info.lt}"
     return " ".join(part for part in (words, low, high) if part)
 
 

@@ -7,9 +7,12 @@ from datetime import date
 from conf.load import load_texts
 from conf.settings import Settings
 from hotline.domain.calendar import Calendar, Span
-from hotline.domain.rates.sequential import design
+from hotline.domain.rates.sequential import Limits, design
 from hotline.domain.rules import TestingRules
 from hotline.domain.step import Desk
+
+FEWEST = 720
+"""Test calls a month, one an hour, for which an alarm is designed at least: else a single failure would be one."""
 
 
 def desk_of(settings: Settings) -> Desk:
@@ -23,9 +26,15 @@ def desk_of(settings: Settings) -> Desk:
         number=settings.number,
         calls=settings.call_rules(),
         plans={plan.name: plan for plan in settings.test_plan},
-        testing=TestingRules(grace_s=settings.testing.grace_s, watch=design(settings.testing.alarm_calls_per_month)),
+        testing=TestingRules(grace_s=settings.testing.grace_s, watch=watch_of(settings)),
         calendar=calendar_of(settings),
     )
+
+
+def watch_of(settings: Settings) -> Limits:
+    """The alarm of every plan, such that all of them together are wrong once a month at most."""
+    planned = sum(plan.most_per_month for plan in settings.test_plan)
+    return design(settings.testing.alarm_calls_per_month or max(planned, FEWEST))
 
 
 def calendar_of(settings: Settings) -> Calendar:

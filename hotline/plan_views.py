@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from conf.settings import Settings
 from hotline.desk import calendar_of
 from hotline.domain.calendar import Calendar
-from hotline.domain.msisdn import mask
+from hotline.domain.msisdn import mask, msisdn
 from hotline.domain.rates.endings import HOTLINE_GOOD, VALID, Ending
 from hotline.domain.rates.intervals import Rate
 from hotline.domain.slots import HOUR_S, slots
@@ -28,7 +28,8 @@ def plan_views(connection: sa.Connection, settings: Settings, now: datetime) -> 
     """All plans of the settings in their order, as they stand at `now`, aware."""
     plans, calendar = settings.test_plan, calendar_of(settings)
     local = now.astimezone(settings.zone)
-    found = standings(connection, [plan.name for plan in plans], local, settings.testing.alarm_to)
+    staff = [msisdn(each, settings.ivr.country) for each in settings.testing.alarm_to]
+    found = standings(connection, [plan.name for plan in plans], local, staff)
     return [_view(plan, found[plan.name], local, settings, calendar) for plan in plans]
 
 

@@ -30,6 +30,12 @@ from hotline.testcalls.posting import poster
 from hotline.testcalls.texts import TextTests, Words
 from sms.words import load_words
 
+
+def _told(settings: Settings) -> list[str]:
+    """Numbers that are told of alarms, with their country code as SMSCs want them."""
+    return [msisdn(each, settings.ivr.country) for each in settings.testing.alarm_to]
+
+
 Row = tuple[int, str, TestCallPlanned]
 """Id of the outbox's row, stream, event."""
 
@@ -48,14 +54,15 @@ class Planning:
         self.dialler: Relay | None = dialling.relay
         plans = {plan.name: plan for plan in settings.test_plan}
         testing = settings.testing
-        self.alarms = Alarms(testing.hook, testing.alarm_to, ledger.insist, poster(reactor), reactor)
+        self.alarms = Alarms(testing.hook, _told(settings), ledger.insist, poster(reactor), reactor)
         put = dialling.inlet.put
 
         def last() -> Deferred[Mapping[str, datetime]]:
             return reader.run(last_slots, [*plans])
 
         self._planner = Planner(plans, calendar_of(settings), put, last, _now, reactor)
-        self._texts = self._make_texts(ledger, reactor) if any(plan.kind == "sms" for plan in plans.values()) else None
+        # also where no plan is by text any more: a row that an earlier configuration left must be settled
+        self._texts = self._make_texts(ledger, reactor)
 
     def _make_texts(self, ledger: Ledger, reactor: Any) -> TextTests:
         words = load_words(read_words(self._settings.texts.dir))
@@ -81,13 +88,11 @@ class Planning:
         rows = [*rows]
         if self.dialler is not None:
             self.dialler.offer([row for row in rows if row[2].kind == "call"], left=left)
-        if self._texts is not None:
-            self._texts.offer(row for row in rows if row[2].kind == "sms")
+        self._texts.offer(row for row in rows if row[2].kind == "sms")
 
     def pending(self) -> int:
         """How many rows of that channel have no durable outcome yet."""
-        relays = [relay for relay in (self.dialler, self._texts) if relay is not None]
-        return sum(relay.pending() for relay in relays)
+        return self._texts.pending() + (self.dialler.pending() if self.dialler is not None else 0)
 
     @property
     def trouble(self) -> str:
@@ -97,8 +102,7 @@ class Planning:
 
     def streams_changed(self, streams: set[str]) -> None:
         """A commit touched these streams; call it after each."""
-        if self._texts is not None:
-            self._texts.streams_changed(streams)
+        self._texts.streams_changed(streams)
 
     def start(self) -> None:
         """Begin to open slots."""
@@ -108,8 +112,7 @@ class Planning:
         """Open no slots, begin no tests, tell nobody any more."""
         self._planner.stop()
         self.alarms.stop()
-        if self._texts is not None:
-            self._texts.stop()
+        self._texts.stop()
 
 
 def _first(words: Sequence[str]) -> str:

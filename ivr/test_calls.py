@@ -25,6 +25,7 @@ from hotline.domain.errors import DomainError
 from hotline.domain.rates.endings import Ending
 from hotline.domain.testcall_commands import Heard, NoteDialled, NoteTestCall, WeighTestCall
 from hotline.domain.testcall_events import TestCallPlanned
+from hotline.domain.testcall_faults import Fault
 from ivr.ami import AmiClient
 from ivr.ami_events import TEST
 from ivr.ami_link import Clock
@@ -222,8 +223,8 @@ class TestCalls:
         if not await self._announce(attempt):
             return
         channel = self._around.channel(attempt.planned)
-        if not channel or not self._client.up:
-            attempt.leg.why = "there was no link to Asterisk" if channel else f"there is no [[route]] {attempt.planned.route!r}"
+        attempt.leg.why = self._hindrance(attempt, channel)
+        if attempt.leg.why:
             self._finish(attempt)
             return
         attempt.sent_at = self._clock.seconds()
@@ -233,8 +234,19 @@ class TestCalls:
             pass  # whether Asterisk dials is not known; events tell, or the next list of channels
         except AmiError as error:
             log.error("test call %s: Asterisk does not dial: %s", attempt.planned.attempt, error)
-            attempt.leg.why = f"Asterisk refused to dial: {error}"
+            attempt.leg.why = Fault.REFUSED.of(error)
             self._finish(attempt)
+
+    def _hindrance(self, attempt: _Attempt, channel: str) -> str:
+        """Why a call that was announced must not be dialled after all, or "".
+
+        This process may have stood still since, and another may have ended the attempt, so lateness counts again.
+        """
+        if not channel:
+            return Fault.NO_ROUTE.of(attempt.planned.route)
+        if not self._client.up:
+            return Fault.NO_LINK
+        return Fault.STOOD_STILL if self._late(attempt) else ""
 
     async def _announce(self, attempt: _Attempt) -> bool:
         """Tell the ledger that the row is dialled; False when it must not be: it is late, or that was told before."""
@@ -257,8 +269,8 @@ class TestCalls:
             self._live.pop(attempt.row, None)
             self._weigh(attempt, ending)
             return
-        attempt.leg.gap, attempt.leg.why = True, "the process ended in mid-call"
-        attempt.sent_at = self._clock.seconds() - APPEAR_S
+        attempt.leg.gap, attempt.leg.why = True, Fault.PROCESS_ENDED
+        attempt.sent_at = self._clock.seconds()  # that process may only be slow: what it dials may yet appear
         if self._client.up:
             self._channels.ask()
 
@@ -342,7 +354,7 @@ class TestCalls:
         for attempt in self._live.values():
             if attempt.sent_at is not None:
                 attempt.leg.gap = True
-                attempt.leg.why = attempt.leg.why or "the link to Asterisk was lost in mid-call"
+                attempt.leg.why = attempt.leg.why or Fault.LINK_LOST
 
     def _compare(self, there: Mapping[str, Message], asked_at: float) -> bool:
         """Follow what lives, and end what is gone unseen; whether some may be too young to be listed."""

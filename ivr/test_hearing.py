@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred
 from hotline.domain.rates.endings import Ending
 from hotline.domain.testcall_commands import Heard
 from hotline.domain.testcall_events import TestCallPlanned
+from hotline.domain.testcall_faults import Fault
 from ivr.test_leg import Leg
 
 log = logging.getLogger(__name__)
@@ -22,6 +23,8 @@ EMPTY_OCTETS = 44
 """A recording without sound: the header alone."""
 SOUND_PACKETS = 50
 """RTP packets (a second) that must have left a recording; fewer may have come while the call ended."""
+RUN_S = 2.0
+"""After so many seconds of an answered call the dialplan must have run: it tells so at the end, whoever hangs up."""
 SILENT = frozenset(("silence", "one-way", "unheard"))
 """What is heard of a far end that says nothing."""
 
@@ -41,7 +44,14 @@ class Hearing:
     recordings: Path
 
     async def hear(self, planned: TestCallPlanned, leg: Leg) -> tuple[Ending, str, Heard | None]:
-        """The ending of an answered call whose channel is gone; if it is our own fault, why; and what was heard."""
+        """The ending of an answered call whose channel is gone; if it is our own fault, why; and what was heard. Never fails."""
+        try:
+            return await self._hear(planned, leg)
+        except Exception as error:  # whatever went wrong in listening, the network did not
+            log.exception("test call %s can't be listened to", planned.attempt)
+            return Ending.OWN_FAULT, Fault.UNREADABLE.of(type(error).__name__), None
+
+    async def _hear(self, planned: TestCallPlanned, leg: Leg) -> tuple[Ending, str, Heard | None]:
         name = recording_of(planned)
         path = self.recordings / name
         octets = path.stat().st_size if path.is_file() else 0
@@ -49,13 +59,11 @@ class Hearing:
         if leg.received == 0:
             heard = Heard("one-way")
         elif octets > EMPTY_OCTETS:
-            try:
-                heard, right = await self.listen(planned, path)
-            except Exception as error:  # whatever went wrong in listening, the network did not
-                log.exception("test call %s can't be listened to", planned.attempt)
-                return Ending.OWN_FAULT, f"its recording could not be listened to: {type(error).__name__}", None
+            heard, right = await self.listen(planned, path)
         elif (leg.received or 0) >= SOUND_PACKETS:
-            return Ending.OWN_FAULT, "sound came, and no recording of it is there", None
+            return Ending.OWN_FAULT, Fault.NO_RECORDING, None
+        elif not (leg.told or leg.gap) and leg.talked_s >= RUN_S:
+            return Ending.OWN_FAULT, Fault.NO_DIALPLAN, None
         else:
             heard = Heard("unheard")
         found = msgspec.structs.replace(

@@ -17,6 +17,7 @@ from datetime import datetime
 from operator import itemgetter
 
 from hotline.domain.rates.endings import Ending, Raw, classify, sip_code
+from hotline.domain.testcall_faults import Fault
 from ivr.ami_wire import Message
 from ivr.stamps import moment
 
@@ -50,6 +51,7 @@ class Leg:
         dial_status: of DialEnd.
         digits: keys that the far end sent.
         received, lost: RTP packets; jitter_ms: theirs. None where Asterisk did not tell.
+        told: the dialplan has run to its end.
         gap: the link was lost meanwhile, or it was a former process that dialled: not all was seen.
         why: what was wrong with us, as far as it is known.
     """
@@ -73,6 +75,7 @@ class Leg:
     received: int | None = None
     lost: int | None = None
     jitter_ms: float | None = None
+    told: bool = False
     gap: bool = False
     why: str = ""
     _keys: list[tuple[datetime, str]] = field(default_factory=list)
@@ -93,6 +96,13 @@ class Leg:
     def early_media(self) -> bool:
         """Whether early media came, and no ringing before it."""
         return self.progress_at is not None and self.rang_at == self.progress_at
+
+    @property
+    def talked_s(self) -> float:
+        """How long it was up, in seconds; 0 where that was not seen."""
+        if self.answered_at is None or self.ended_at is None:
+            return 0.0
+        return (self.ended_at - self.answered_at).total_seconds()
 
     @property
     def ending(self) -> bool:
@@ -152,10 +162,10 @@ class Leg:
 
     def _fault(self) -> str:
         if self.gap:
-            return "its end was not seen"
+            return Fault.UNSEEN
         if self.made and self.dialled_at is not None:
-            return f"Asterisk could not dial: {self.dial_status}"
-        return "Asterisk did not dial" if self.made else "Asterisk made no channel: no such endpoint, or none left"
+            return Fault.NO_DIALLING.of(self.dial_status)
+        return Fault.NO_DIALLING if self.made else Fault.NO_CHANNEL
 
     def _goes_on(self, status: str, at: datetime) -> None:
         if status == "RINGING":
@@ -174,6 +184,7 @@ class Leg:
             self.digits = "".join(digit for _, digit in sorted(self._keys, key=itemgetter(0)))
 
     def _measured(self, message: Message) -> None:
+        self.told = True
         self.received = _count(message.get("Received"))
         self.lost = _count(message.get("Lost"))
         jitter = message.get("Jitter")

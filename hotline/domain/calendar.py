@@ -7,7 +7,7 @@ knows the years that the State Council has announced; in later years Saturdays a
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -39,6 +39,10 @@ class Span:
     def holds(self, minute: int) -> bool:
         """Whether a minute lies in it, counted from the beginning of its day (from 1440 on: of the next day)."""
         return self.start <= minute < (self.end if self.start <= self.end else self.end + DAY_MIN)
+
+    def minutes(self) -> Iterator[int]:
+        """The minutes of the clock, 0 to 1439, that lie in it on whichever day it began."""
+        return (minute % DAY_MIN for minute in range(self.start, self.end if self.start <= self.end else self.end + DAY_MIN))
 
 
 def _minutes(text: str) -> int:

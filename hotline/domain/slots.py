@@ -1,8 +1,8 @@
 """When a plan's calls are due: one moment in each slot, the same for whoever asks, so that processes need not agree on it.
 
-A day's hours are cut into slots from their beginning, in real seconds, so a day on which the clocks change has as many slots as
-it has hours. Each call comes at a moment of its slot that is drawn from the plan's name and the slot's beginning: nobody can
-prepare for it, and every process draws the same.
+A day's hours are cut into slots from their beginning, and anew where busy hours begin and end. That is in real seconds, so a
+day on which the clocks change has as many slots as it has hours. Each call comes at a moment of its slot that is drawn from the
+plan's name and the slot's beginning: nobody can prepare for it, and every process draws the same.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from hotline.domain.testplan import TestPlan
 
 HOUR_S = 3600
 _DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
 
 
 def attempt_id(plan: str, at: datetime, nth: int = 1) -> str:
@@ -63,31 +64,49 @@ def _instant(day: date, minute: int, calendar: Calendar) -> datetime:
     return datetime.combine(day, time(minute // 60, minute % 60), calendar.zone).astimezone(UTC)
 
 
+def slot_of(plan: TestPlan, at: datetime, calendar: Calendar) -> tuple[datetime, float]:
+    """Beginning of the slot in which `at` lies, and its length in seconds; `at` itself and 0 where it lies in none."""
+    for back in range(2):
+        day = at.astimezone(calendar.zone).date() - _DAY * back
+        for begins, ends, long in _stretches(plan, day, calendar):
+            if begins <= at < ends:
+                return begins + long * ((at - begins) // long), long.total_seconds()
+    return at, 0.0
+
+
 def _of_day(plan: TestPlan, day: date, calendar: Calendar, after: datetime, until: datetime) -> Iterator[datetime]:
     """The moments of a day's slots that may lie later than `after`, up to `until`."""
+    for begins, end, long in _stretches(plan, day, calendar):
+        if after > begins:  # go straight to the slot that counts
+            begins += long * ((after - begins) // long)  # noqa: PLW2901
+        while begins < until and end - begins > long / 20:  # less is what rounding to microseconds has left of a day
+            length = min(long, end - begins)
+            if length < 2 * _SECOND:  # an id names a second; beginnings lie a second apart at least, so moments keep to theirs
+                length = min(length, _SECOND - timedelta(microseconds=begins.microsecond))
+            yield begins + length * _drawn(plan.name, begins)
+            begins += long  # noqa: PLW2901
+
+
+def _stretches(plan: TestPlan, day: date, calendar: Calendar) -> Iterator[tuple[datetime, datetime, timedelta]]:
+    """A day's calls cut where busy hours begin and end: beginning and end of each stretch, and how long its slots are."""
     found = window(plan, day, calendar)
     if found is None:
         return
     begins, end = found
-    busy = Span.of(plan.busy_hours)
-    if not plan.busy_calls_per_hour and after > begins:  # slots of one length: go straight to the one that counts
-        long = timedelta(seconds=_long_s(plan, begins, busy, calendar))
-        begins += long * ((after - begins) // long)
-    while begins < min(end, until):
-        ends = min(begins + timedelta(seconds=_long_s(plan, begins, busy, calendar)), end)
-        if ends > after:
-            yield begins + (ends - begins) * _drawn(plan.name, begins)
-        begins = ends
-
-
-def _long_s(plan: TestPlan, at: datetime, busy: Span, calendar: Calendar) -> float:
-    """How long the slot is that begins at `at`, in seconds."""
-    if plan.busy_calls_per_hour:
-        local = at.astimezone(calendar.zone)
-        minute = local.hour * 60 + local.minute
-        if busy.holds(minute) or busy.holds(minute + DAY_MIN):
-            return HOUR_S / plan.busy_calls_per_hour
-    return plan.every_s or HOUR_S / plan.calls_per_hour
+    usual = timedelta(seconds=plan.every_s or HOUR_S / plan.calls_per_hour)
+    busy = Span.of(plan.busy_hours) if plan.busy_calls_per_hour else Span(0, 0)
+    often = timedelta(seconds=HOUR_S / plan.busy_calls_per_hour) if busy != Span(0, 0) else usual
+    minutes = (busy.start, busy.end if busy.end > busy.start else busy.end + DAY_MIN)
+    days = (day - _DAY, day, day + _DAY) if busy != Span(0, 0) else ()
+    for each in days:
+        starts, ends = (min(max(_instant(each, minute, calendar), begins), end) for minute in minutes)
+        if starts > begins:
+            yield begins, starts, usual
+        if ends > starts:
+            yield starts, ends, often
+        begins = max(begins, ends)
+    if begins < end:
+        yield begins, end, usual
 
 
 def _drawn(name: str, begins: datetime) -> float:

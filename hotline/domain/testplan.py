@@ -11,6 +11,9 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import Meta
 
+from hotline.domain.calendar import DAY_MIN, Span
+from hotline.domain.rates.connection import NETWORK_FLOORS, SYSTEM_TARGET
+
 Label = Annotated[str, Meta(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,31}\Z", description="1 to 32 letters, digits, or _ . -")]
 Dialled = Annotated[str, Meta(pattern=r"^[0-9*#+]{1,32}\Z", description="1 to 32 of 0-9 * # + in quotes")]
 Hours = Annotated[
@@ -31,8 +34,6 @@ ClockTime = Annotated[str, Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)
 PerHour = Annotated[int, Meta(ge=0, le=3600)]
 PREFIX = "plan:"
 """What a plan's stream begins with."""
-RELATIONS = {"local": 0.90, "national": 0.85, "between": 0.80}
-"""Floors of the network connection rate by how the two ends lie. Source: 3G service norm (trial) 2009."""
 
 
 class TestPlan(msgspec.Struct, frozen=True, kw_only=True):
@@ -84,7 +85,7 @@ class TestPlan(msgspec.Struct, frozen=True, kw_only=True):
     agent: bool = False
     at_once: Annotated[int, Meta(ge=1, le=200)] = 1
     relation: Literal["local", "national", "between"] = "local"
-    target: Annotated[float, Meta(gt=0, lt=1)] = 0.99
+    target: Annotated[float, Meta(gt=0, lt=1)] = SYSTEM_TARGET
     show_by: ClockTime = ""
     adaptive: bool = False
     least_per_hour: Annotated[int, Meta(ge=1, le=3600)] = 1
@@ -96,9 +97,17 @@ class TestPlan(msgspec.Struct, frozen=True, kw_only=True):
         return max(self.calls_per_hour or 3600 / self.every_s, self.busy_calls_per_hour)
 
     @property
+    def most_per_month(self) -> int:
+        """Slots in a month of 31 days."""
+        hours, busy = (frozenset(Span.of(each).minutes()) for each in (self.hours, self.busy_hours))
+        hours = hours or frozenset(range(DAY_MIN))  # equal ends are all day
+        usual = len(hours - busy) * (self.calls_per_hour or 3600 / self.every_s)
+        return round(31 * (usual + len(hours & busy) * (self.busy_calls_per_hour or self.most_per_hour)) / 60)
+
+    @property
     def network_floor(self) -> float:
         """What the network rate is compared with."""
-        return RELATIONS[self.relation]
+        return NETWORK_FLOORS[self.relation]
 
     @property
     def stream(self) -> str:

@@ -19,6 +19,8 @@ FORM_PREFIX = "form:"
 """What the stream of a day's form begins with: "form:NAME:YYYYMMDD"."""
 SECOND_ROUTE = "second-route"
 """The source of calls that are made by another route before an alarm."""
+UNKNOWN = "unknown"
+"""The source of a call that its plan does not know; it is settled, and counts nowhere."""
 
 
 class Live(msgspec.Struct, frozen=True):
@@ -107,7 +109,7 @@ def _decided(plan: Plan, event: te.TestVerdictReached, _id: int, _at: datetime, 
 
 def _weighed(plan: Plan, event: te.TestCallWeighed, _id: int, _at: datetime, _rules: Rules) -> None:
     plan.live.pop(event.attempt, None)
-    if event.ending not in VALID:
+    if event.ending not in VALID or event.source == UNKNOWN:
         return
     good = event.ending in HOTLINE_GOOD
     if event.source == SECOND_ROUTE:
@@ -116,6 +118,8 @@ def _weighed(plan: Plan, event: te.TestCallWeighed, _id: int, _at: datetime, _ru
             plan.trying.good += good
         return
     plan.watch = Watch(event.score, event.bad_in_a_row, event.alarm)
+    if not event.alarm:
+        plan.trying = None  # it is well again before the second route has told, so there is no alarm to raise
     well = not (event.score or event.alarm)
     plan.calls, plan.failed = (0, 0) if well else (plan.calls + 1, plan.failed + (not good))
     if event.source == "plan" and event.day == plan.day:

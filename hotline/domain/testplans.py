@@ -7,7 +7,7 @@ drops, calls by a second route tell whose fault it is before anybody is woken.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from hotline.domain import testcall_commands as tc
 from hotline.domain import testcall_events as te
@@ -17,16 +17,18 @@ from hotline.domain.rates.endings import HOTLINE_GOOD, VALID
 from hotline.domain.rates.intervals import Verdict
 from hotline.domain.rates.sequential import IN_A_ROW, Watch, evolve
 from hotline.domain.rates.sizing import interval_s, settled
-from hotline.domain.slots import attempt_id, deadline
+from hotline.domain.slots import attempt_id, deadline, slot_of
 from hotline.domain.step import Step
 from hotline.domain.testcalls import local_day
 from hotline.domain.testplan import TestPlan
-from hotline.domain.testplan_state import FORM_PREFIX, PREFIX, SECOND_ROUTE, Form, Plan
+from hotline.domain.testplan_state import FORM_PREFIX, PREFIX, SECOND_ROUTE, UNKNOWN, Form, Plan
 
 PLANNED, MISSED, DECIDED, TOO_SOON = "planned", "missed", "decided", "too-soon"
 """Results of OpenSlot: a call is planned, the slot is missed, the day's verdict is in, or an adaptive plan needs none yet."""
 TEST_TEXT = "test_text"
 """The key of a test phone's text, which is in no catalogue."""
+ROUNDED_S = 0.001
+"""What beginnings of slots may be off by, in seconds: they are whole microseconds, and a slot may not be."""
 SECOND_ROUTE_CALLS = 3
 """Calls by the second route before an alarm; the hotline is to blame unless most of them are good."""
 
@@ -77,12 +79,19 @@ def _wanted(step: Step, state: Plan, plan: TestPlan, command: tc.OpenSlot) -> bo
         ceiling_per_hour=plan.most_per_hour,
         alarm=bool(state.alarm),
     )
-    since_s = (command.planned_at - state.dialled_at).total_seconds() if state.dialled_at is not None else float("inf")
     if wait_s is None:
         step.result = DECIDED
-    elif since_s < wait_s:
+    elif state.dialled_at is not None and _since_s(step, plan, state.dialled_at, command.planned_at) < wait_s:
         step.result = TOO_SOON
-    return wait_s is not None and since_s >= wait_s
+    else:
+        return True
+    return False
+
+
+def _since_s(step: Step, plan: TestPlan, last: datetime, at: datetime) -> float:
+    """Seconds between the beginnings of two slots: of their moments, half are nearer to each other than a slot is long."""
+    early, late = (slot_of(plan, each, step.desk.calendar)[0] for each in (last, at))
+    return (late - early).total_seconds() + ROUNDED_S
 
 
 def _place(step: Step, plan: TestPlan, command: tc.OpenSlot, route: str, source: str) -> None:
@@ -123,7 +132,9 @@ def weigh(step: Step, command: tc.WeighTestCall) -> None:
     """Count an attempt that has ended, whatever became of its plan meanwhile; say so when its day's question is answered."""
     state = _plan(step)
     live = state.live.get(command.attempt)
-    if live is None:
+    if live is None:  # whatever made that row, it must not wait for ever; it counts nowhere
+        unknown = te.TestCallWeighed(command.attempt, command.ending, 0, command.row, UNKNOWN)
+        step.begin(unknown, command.id or str(command.row))
         return
     plan = step.desk.plans.get(step.stream.removeprefix(PREFIX))
     before, after = state.watch, state.watch

@@ -15,16 +15,13 @@ import msgspec
 import sqlalchemy as sa
 
 from hotline.domain.rates import percentiles
-from hotline.domain.rates.endings import Ending
+from hotline.domain.rates.connection import NETWORK_FLOORS, SYSTEM_TARGET, excluded, rates
 from hotline.domain.rates.intervals import Rate
 from hotline.domain.testcall_events import FormSigned
 from hotline.domain.testplan import TestPlan
 from hotline.domain.testplan_state import FORM_PREFIX
 from hotline.reports.figures import (
-    ANSWERED,
     ENDINGS,
-    EXCLUDED,
-    REACHED,
     By,
     Compared,
     ConnectionRate,
@@ -45,7 +42,7 @@ LIMITS = (
 )
 FORM = "connection-rate"
 """What the form is called in commands and events."""
-NETWORK_FLOOR, SYSTEM_TARGET = 0.90, 0.99
+NETWORK_FLOOR = NETWORK_FLOORS["local"]
 """Compared with where no plan says otherwise."""
 WEEK = timedelta(days=6)
 
@@ -85,8 +82,9 @@ def connection_rate(
     """
     chosen = _chosen(wanted, wanted.first, wanted.last)
     counts = q.counts(connection, chosen)
-    ours = [each for each in counts if each.source != q.MANUAL]
-    whole, manual = _group("", ours, targets), _group("", [each for each in counts if each.source == q.MANUAL], targets)
+    ours = _rated(counts)
+    whole = _group("", ours, targets)
+    manual, second_route = (_group("", [each for each in counts if each.source == source], targets) for source in q.APART)
     people = _asked(connection, wanted, targets, zone)
     agent = Rate.of("agent", people.in_time, people.calls, targets.agent)
     network, system, asr = whole.rates
@@ -113,13 +111,16 @@ def connection_rate(
         routes_by=divided["route"],
         numbers_by=divided["number"],
         causes=divided["cause"],
+        asked=sum(each.calls for each in ours if each.source == "asked"),
         manual=manual,
+        second_route=second_route,
         delays=delays,
         limits=_limits(delays),
         compared=_compared(connection, wanted, targets),
         agent_within_s=targets.agent_within_s,
         newest=q.newest(connection, chosen),
         made_at=made_at,
+        open=made_at.astimezone(zone).date() <= wanted.last,
         signed=_signed(connection, wanted),
     )
 
@@ -188,15 +189,13 @@ def _group(key: str, counts: Iterable[q.Count], targets: Targets) -> Group:
         found[each.ending] += each.calls
     endings = {str(ending): found.pop(ending, 0) for ending in ENDINGS}
     endings |= found  # of a newer version, perhaps; it is in no rate, but it is shown
-    attempts = sum(endings.values())
-    excluded = {ending: number for ending, number in endings.items() if ending in EXCLUDED or ending not in ENDINGS}
-    valid = attempts - sum(excluded.values())
-    rates = (
-        Rate.of("network", sum(endings[each] for each in REACHED), valid, targets.network),
-        Rate.of("system", endings[Ending.ANSWERED_OK], valid, targets.system),
-        Rate.of("asr", sum(endings[each] for each in ANSWERED), valid),
-    )
-    return Group(key, attempts, valid, endings, excluded, rates)
+    attempts, apart = sum(endings.values()), excluded(endings)
+    measured = rates(endings, network=targets.network, system=targets.system)
+    return Group(key, attempts, attempts - sum(apart.values()), endings, apart, measured)
+
+
+def _rated(counts: Iterable[q.Count]) -> list[q.Count]:
+    return [each for each in counts if each.source not in q.APART]
 
 
 def _asked(connection: sa.Connection, wanted: Wanted, targets: Targets, zone: ZoneInfo) -> Asked:
@@ -213,7 +212,7 @@ def _compared(connection: sa.Connection, wanted: Wanted, targets: Targets) -> tu
     found = []
     for name, first, last in spans:
         counts = q.counts(connection, _chosen(wanted, first, last))
-        group = _group("", [each for each in counts if each.source != q.MANUAL], targets)
+        group = _group("", _rated(counts), targets)
         found.append(Compared(name, first, last, group.attempts, group.rates))  # type: ignore[arg-type]
     return tuple(found)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+import msgspec
+
 from hotline.reports import tables as t
 from hotline.reports.figures import ConnectionRate
 from hotline.reports.tables import Cell, Table
@@ -25,14 +27,17 @@ class Difference:
 def differences(found: ConnectionRate, words: Words) -> list[Difference]:
     """All of them in the order of the form's tables; none where the day is not signed or nothing has changed.
 
-    What other days have to do with it (the comparison) is left out: it is not what was signed.
+    What other days have to do with it (the comparison) is left out: it is not what was signed. Nor is it a change that the day
+    is over now.
     """
     if found.signed is None:
         return []
-    old, new = _cells(t.tables(found.signed.figures, words)), _cells(t.tables(found, words))
+    then = found.signed.figures
+    now = msgspec.structs.replace(found, open=then.open)
+    old, new = _cells(t.tables(then, words)), _cells(t.tables(now, words))
     keys = [*old, *(key for key in new if key not in old)]
     pairs = ((key, old.get(key, "—"), new.get(key, "—")) for key in keys)
-    return [Difference(*key, before, now) for key, before, now in pairs if before != now]
+    return [Difference(*key, before, after) for key, before, after in pairs if before != after]
 
 
 def _cells(tables: Iterable[Table]) -> dict[tuple[str, str, str], str]:

@@ -102,15 +102,18 @@ class ConnectionRate(msgspec.Struct, frozen=True, kw_only=True):
         kind, plan: which calls; plan "" for all.
         plans, routes, numbers: of the calls there are.
         by_what, by: how `by` is divided; its groups add up to the whole.
-        attempts, valid, endings, excluded: of all calls but those entered by hand, as in Group.
+        attempts, valid, endings, excluded: of all calls but those that are apart, as in Group.
+        asked: how many of these a person asked for, apart from the plans' slots.
         rates: network, system, agent, asr.
         hours, days, routes_by, numbers_by, causes: the same calls divided in other ways.
-        manual: calls made by hand; in none of the other figures.
-        delays: of all, then of each route, without calls by hand.
+        manual, second_route: apart, in none of the other figures: calls made by hand, and those by another route that were made
+            because calls had failed.
+        delays: of all, then of each route, without those.
         limits: of the delays.
         agent_within_s: the T of the agent rate.
         newest: when the latest call was planned; None when there is none.
         made_at: when this was read.
+        open: the last day was not over then, so that verdicts may still change.
         signed: of a day that was signed, who signed what; the figures here are those of now.
     """
 
@@ -142,6 +145,9 @@ class ConnectionRate(msgspec.Struct, frozen=True, kw_only=True):
     agent_within_s: int
     newest: datetime | None
     made_at: datetime
+    asked: int = 0
+    second_route: Group = Group("", 0, 0, {}, {}, ())
+    open: bool = False
     signed: Signed | None = None
 
     def rate(self, name: str) -> Rate:

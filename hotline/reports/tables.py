@@ -33,7 +33,7 @@ class Table:
     """A table.
 
     Attributes:
-        name: for programs: form, rates, hour, day, route, number, cause, endings, delays, limits, compared, manual.
+        name: for programs: form, rates, hour, day, route, number, cause, endings, delays, limits, compared, second, manual.
         title: its heading.
         head: of each column.
         spans: headings above those, each with how many columns it spans; empty for none.
@@ -59,7 +59,8 @@ def tables(found: ConnectionRate, words: Words) -> list[Table]:
         delays(found, words),
         limits(found, words),
         compared(found, words),
-        manual(found, words),
+        apart(found.second_route, "second", "second-route", words),
+        apart(found.manual, "manual", "manual", words),
     ]
     if found.by_what == "cause":
         del every[2]
@@ -77,6 +78,7 @@ def heading(found: ConnectionRate, words: Words) -> list[tuple[str, str]]:
         (words("plan"), found.plan or _few(found.plans, words)),
         (words("route"), _few(found.routes, words)),
         (words("number"), _few(found.numbers, words)),
+        *([(words("asked"), f"{found.asked:,}")] if found.asked else []),
         (words("newest"), when(found.newest, found.zone)),
         (words("made_at"), when(found.made_at, found.zone)),
     ]
@@ -91,11 +93,15 @@ def title(found: ConnectionRate, words: Words) -> str:
 def rates(found: ConnectionRate, words: Words) -> Table:
     """Each rate with its interval and verdict."""
     head = ("indicator", "numerator", "denominator", "share", "interval", "target", "verdict")
-    rows = tuple(_rate(each, words.rate_name(each, found.agent_within_s), words, _behind_rate(each.name)) for each in found.rates)
+    rows = tuple(
+        _rate(each, words.rate_name(each, found.agent_within_s), words.verdict(each, so_far=found.open), words)
+        for each in found.rates
+    )
     return Table("rates", words("rates"), tuple(words(each) for each in head), rows)
 
 
-def _rate(figure: Rate, name: str, words: Words, behind: _Filters | None) -> tuple[Cell, ...]:
+def _rate(figure: Rate, name: str, verdict: str, words: Words) -> tuple[Cell, ...]:
+    behind = _behind_rate(figure.name)
     target = words("no_target") if figure.target is None else words("at_least", target=percent(figure.target))
     good, valid = (None, None) if behind is None else ((*behind, ("ending", _NUMERATORS[figure.name])), (*behind, _VALID))
     return (
@@ -105,7 +111,7 @@ def _rate(figure: Rate, name: str, words: Words, behind: _Filters | None) -> tup
         ratio(figure),
         Cell(None, interval(figure)),
         Cell(figure.target, target),
-        Cell(words.verdict(figure), words.verdict(figure), mark=figure.verdict or ""),
+        Cell(verdict, verdict, mark=figure.verdict or ""),
     )
 
 
@@ -226,16 +232,16 @@ def compared(found: ConnectionRate, words: Words) -> Table:
     return Table("compared", words("compared"), (words("period"), words("date"), words("attempts"), *short), tuple(rows))
 
 
-def manual(found: ConnectionRate, words: Words) -> Table:
-    """Calls made by hand, by ending; empty when there are none."""
-    group = found.manual
-    ended = [(ending, number) for ending, number in group.endings.items() if number]
+def apart(group: Group, name: str, source: str, words: Words) -> Table:
+    """Calls that are in none of the other figures, by ending; empty when there are none."""
+    behind = ("source", source)
     rows = tuple(
-        (Cell(name := words.of("ending", ending), name), _count(number, (("source", "manual"), ("ending", ending))))
-        for ending, number in ended
+        (Cell(ended := words.of("ending", ending), ended), _count(number, (behind, ("ending", ending))))
+        for ending, number in group.endings.items()
+        if number
     )
-    whole = (Cell(words("total"), words("total")), _count(group.attempts, (("source", "manual"),)))
-    return Table("manual", words("manual"), (words("ending"), words("calls")), rows, whole if rows else None)
+    whole = (Cell(words("total"), words("total")), _count(group.attempts, (behind,)))
+    return Table(name, words(name), (words("ending"), words("calls")), rows, whole if rows else None)
 
 
 def _count(number: int, behind: _Filters | None) -> Cell:

@@ -25,9 +25,16 @@ class Words:
         return text.format(**fields) if fields else text
 
     def of(self, table: str, code: str, **fields: object) -> str:
-        """What a code is called; the code itself where there is no word for it."""
-        text = self._tables[table].get(code, code)
-        return text.format(**fields) if fields else text
+        """What a code is called; the code itself where there is no word for it.
+
+        Of "CODE: DETAIL" the code is worded, and what a machine said of it stays.
+        """
+        words = self._tables[table]
+        name, colon, detail = (code, "", "") if code in words else code.partition(": ")
+        if name not in words:
+            return code
+        text = words[name]
+        return (text.format(**fields) if fields else text) + colon + detail
 
     @property
     def page(self) -> Mapping[str, str]:
@@ -38,11 +45,12 @@ class Words:
         """How each figure is made, one sentence each."""
         return [text.replace("{seconds}", str(agent_within_s)) for text in self._tables["formula"].values()]
 
-    def verdict(self, figure: Rate) -> str:
-        """What the rate shows, with the calls that are still needed."""
+    def verdict(self, figure: Rate, *, so_far: bool) -> str:
+        """What the rate shows, with the calls that are still needed; `so_far` while more calls are to come."""
         if figure.verdict is Verdict.NOT_ENOUGH:
             return self("needed", needed=f"{figure.needed:,}")
-        return self.of("verdict", figure.verdict or "")
+        said = self.of("verdict", figure.verdict or "")
+        return self("so_far", verdict=said) if so_far and figure.verdict else said
 
     def rate_name(self, figure: Rate, agent_within_s: int) -> str:
         """The full name of a rate."""

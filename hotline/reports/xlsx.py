@@ -32,6 +32,7 @@ SPANS = {
     "delays": (5, 2, 2, 2, 3, 3),
     "limits": (7, 5, 5),
     "compared": (4, 5, 2, 2, 2, 2),
+    "second": (9, 8),
     "manual": (9, 8),
     "changed": (4, 4, 3, 3, 3),
 }

@@ -38,6 +38,8 @@ _WRITE_HEADS = """UPDATE chain SET seq = n.seq, hash = n.hash
 FROM unnest(%s::bigint[], %s::bytea[], %s::int[]) AS n(seq, hash, partition) WHERE chain.partition = n.partition"""
 _TYPES = {"TEXT": "text", "INTEGER": "int", "SMALLINT": "smallint", "BIGINT": "bigint"}
 _CORRECTED = "UPDATE test_call SET ending = %s, ending_was = %s WHERE id = %s"
+_ALONE = "LOCK TABLE test_count IN SHARE ROW EXCLUSIVE MODE"
+"""Corrections are seldom, and count in the order in which they come: nobody else may hold counts meanwhile."""
 _UNCOUNTED, _COUNTED = moved(-1, "%s"), moved(1, "%s")
 
 
@@ -111,6 +113,8 @@ class PostgresStore:
         """Store all rows of the batch, in one round trip."""
         counts, delays = counted(writes.tests)
         with self._storing(), self._db.pipeline():
+            if writes.corrected:
+                self._db.execute(_ALONE)
             for sql, rows in (
                 (_EVENTS, writes.events),
                 (_WRITE_STATES, writes.states),

@@ -2,7 +2,9 @@
 
 Each row is told to everybody once: a text is a command whose id is made from the row and the number; a post that was answered
 is not repeated while this process lives, and carries the row's id for whoever must know a repetition. A hook that can't be
-reached is tried again, ever more slowly, for GIVE_UP_S; then the timeline of the plan names it.
+reached is tried again, ever more slowly, for GIVE_UP_S; then the timeline of the plan names it. A hook is told of one row after
+the other, so that the end of an alarm never overtakes the alarm. Of its address nothing but the host is told to anybody: the
+rest may be a key.
 """
 
 from __future__ import annotations
@@ -10,11 +12,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 
 from conf.testing import Hook
 from hotline.domain.commands import Command
@@ -36,6 +41,16 @@ SIGNATURE = "Shouwen-Signature"
 """Header with the HMAC-SHA256 of the body in hexadecimal digits."""
 
 
+@dataclass(frozen=True, slots=True)
+class _Told:
+    """What a hook is told: of a row, until when it is tried, in the clock's seconds."""
+
+    row: int
+    stream: str
+    body: bytes
+    until_s: float
+
+
 class Alarms:
     """The relay of alarms; all on the reactor's thread."""
 
@@ -48,7 +63,9 @@ class Alarms:
             post: see Post.
             clock: the reactor's time.
         """
-        self._hooks, self._numbers, self._insist, self._post, self._clock = hooks, numbers, insist, post, clock
+        self._hooks = [*{hook.url: hook for hook in hooks}.values()]
+        self._numbers, self._insist, self._post, self._clock = numbers, insist, post, clock
+        self._queues: dict[str, deque[_Told]] = {hook.url: deque() for hook in hooks}
         self._open: dict[int, set[str]] = {}
         self._unreached: dict[int, set[str]] = {}
         self._timers: set[Any] = set()
@@ -81,36 +98,49 @@ class Alarms:
             self._insist(told, lambda number=number: self._told(row, stream, number))  # type: ignore[misc]
         body = msgspec.json.encode({"id": row, **_body(event)})
         for hook in self._hooks:
-            self._try(row, stream, hook, body, FIRST_WAIT_S, self._clock.seconds() + GIVE_UP_S)
+            waiting = self._queues[hook.url]
+            waiting.append(_Told(row, stream, body, self._clock.seconds() + GIVE_UP_S))
+            if len(waiting) == 1:
+                self._try(hook, FIRST_WAIT_S)
         self._settle(row, stream)
 
-    def _try(self, row: int, stream: str, hook: Hook, body: bytes, wait_s: float, until_s: float) -> None:
+    def _try(self, hook: Hook, wait_s: float) -> None:
+        """Tell a hook of the first row that waits for it."""
         if self._stopping:
             return
+        told, name = self._queues[hook.url][0], _name(hook.url)
         headers = {"Content-Type": "application/json"}
         if hook.secret is not None:
-            headers[SIGNATURE] = hmac.new(hook.secret.encode(), body, hashlib.sha256).hexdigest()
+            headers[SIGNATURE] = hmac.new(hook.secret.encode(), told.body, hashlib.sha256).hexdigest()
 
         def answered(status: int) -> None:
             if 200 <= status < 300:
-                self._told(row, stream, hook.url)
+                self._next(hook, told)
             else:
                 again(f"it answers {status}")
 
         def again(why: str) -> None:
-            if self._clock.seconds() + wait_s > until_s:
-                log.error("alarm %d: %s was not reached in %d h: %s", row, hook.url, GIVE_UP_S // 3600, why)
-                self._unreached[row].add(hook.url)
-                self._told(row, stream, hook.url)
+            if self._clock.seconds() + wait_s > told.until_s:
+                log.error("alarm %d: %s was not reached in %d h: %s", told.row, name, GIVE_UP_S // 3600, why)
+                self._unreached[told.row].add(name)
+                self._next(hook, told)
                 return
-            log.warning("alarm %d: %s: %s; trying again in %g s", row, hook.url, why, wait_s)
+            log.warning("alarm %d: %s: %s; trying again in %g s", told.row, name, why, wait_s)
             later = min(wait_s * 2, LONGEST_WAIT_S)
             self._timers = {timer for timer in self._timers if timer.active()}
-            self._timers.add(self._clock.callLater(wait_s, self._try, row, stream, hook, body, later, until_s))
+            self._timers.add(self._clock.callLater(wait_s, self._try, hook, later))
 
-        self._post(hook.url, body, headers).addCallbacks(
-            answered, lambda failure: again(str(failure.value) or failure.type.__name__)
-        ).addErrback(lambda failure: log.error("alarm %d: %s", row, failure.getTraceback()))
+        maybeDeferred(self._post, hook.url, told.body, headers).addCallbacks(
+            answered, lambda failure: again(failure.type.__name__)
+        ).addErrback(lambda failure: log.error("alarm %d: %s", told.row, failure.getTraceback()))
+
+    def _next(self, hook: Hook, told: _Told) -> None:
+        """A hook knows of a row, or never will: tell it of the next one."""
+        waiting = self._queues[hook.url]
+        waiting.popleft()
+        self._told(told.row, told.stream, hook.url)
+        if waiting:
+            self._try(hook, FIRST_WAIT_S)
 
     def _told(self, row: int, stream: str, whom: str) -> None:
         self._open[row].discard(whom)
@@ -124,6 +154,12 @@ class Alarms:
 
     def _forget(self, row: int) -> None:
         self._open.pop(row, None)
+
+
+def _name(url: str) -> str:
+    """What a hook is called in logs and on the timeline."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
 
 
 def _body(event: Alarm) -> dict[str, Any]:

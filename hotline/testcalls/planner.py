@@ -76,6 +76,8 @@ class Planner:
         self._opened: dict[str, datetime] = {}
         self._out: Counter[str] = Counter()
         self._behind: set[str] = set()
+        self._stuck: set[str] = set()
+        self._again_s: dict[str, float] = {}
         # that executor runs a job where the clock fires, on the reactor's thread; the usual one takes a thread of the pool
         self._clock = TwistedScheduler(reactor=reactor, timezone=calendar.zone, executors={"default": DebugExecutor()})
         self._clock.add_listener(_failed, EVENT_JOB_ERROR)
@@ -115,15 +117,18 @@ class Planner:
             if since < now - BACK:
                 log.warning("test plan %s: slots before the last %d days are not recorded as missed", name, BACK.days)
             self._opened[name] = max(since, now - BACK)
-            self._open(name)
             self._clock.add_job(
                 self._open, Slots(plan, self._calendar), (name,), coalesce=True, misfire_grace_time=None, max_instances=1
             )
         self._clock.start()
+        for name in self._plans:  # after the clock has drawn its first slots, so that none comes in between
+            self._open(name)
 
     def _open(self, name: str) -> None:
         """Open all slots of a plan that have come since the last look."""
         now, plan = self._now(), self._plans[name]
+        if name in self._stuck or not self._running:
+            return
         self._behind.discard(name)
         for at in slots(plan, self._opened[name], now, self._calendar):
             if self._out[name] >= AT_ONCE:
@@ -132,21 +137,38 @@ class Planner:
             self._opened[name] = at
             self._out[name] += 1
             attempt = attempt_id(name, at)
-            self._tell(name, OpenSlot(stream=plan.stream, id=f"slot:{attempt}", attempt=attempt, planned_at=at), AGAIN_S)
-
-    def _tell(self, name: str, command: OpenSlot, again_s: float) -> None:
-        def done(outcome: Outcome) -> None:
-            if isinstance(outcome.error, StorageError):
-                self._reactor.callLater(again_s, self._tell, name, command, min(again_s * 2, AGAIN_MOST_S))
+            self._tell(name, OpenSlot(stream=plan.stream, id=f"slot:{attempt}", attempt=attempt, planned_at=at))
+            if name in self._stuck:
                 return
+
+    def _tell(self, name: str, command: OpenSlot) -> None:
+        def done(outcome: Outcome) -> None:
+            self._out[name] -= 1
+            if isinstance(outcome.error, StorageError):
+                self._hold(name, command.planned_at)
+                return
+            self._again_s.pop(name, None)
             if outcome.error is not None:
                 log.error("slot %s can't be opened: %s", command.attempt, outcome.error)
-            self._out[name] -= 1
             if name in self._behind and self._out[name] < AT_ONCE // 2:
                 self._open(name)
 
-        if self._running:
-            self._put(command, done)
+        self._put(command, done)
+
+    def _hold(self, name: str, at: datetime) -> None:
+        """A slot could not be stored: it comes again, and whatever comes after it in its order waits for it.
+
+        What a plan's stream knows last is where the next process goes on, so nothing before that may be left to memory alone.
+        """
+        self._opened[name] = min(self._opened[name], at - timedelta(microseconds=1))
+        if name not in self._stuck:
+            self._stuck.add(name)
+            again_s = self._again_s[name] = min(self._again_s.get(name, AGAIN_S / 2) * 2, AGAIN_MOST_S)
+            self._reactor.callLater(again_s, self._go_on, name)
+
+    def _go_on(self, name: str) -> None:
+        self._stuck.discard(name)
+        self._open(name)
 
 
 def _failed(event: JobExecutionEvent) -> None:

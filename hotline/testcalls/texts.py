@@ -24,8 +24,10 @@ from hotline.domain.commands import CancelService, Command
 from hotline.domain.rates.endings import Ending
 from hotline.domain.testcall_commands import Heard, NoteDialled, NoteTestCall, SendTestText, WeighTestCall
 from hotline.domain.testcall_events import TestCallPlanned
+from hotline.domain.testcall_faults import Fault
 from hotline.domain.testcalls import LATE
 from hotline.storage.queries.timeline import Entry
+from hotline.storage.store import StorageError
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,8 @@ Row = tuple[int, str, TestCallPlanned]
 """Id of the outbox's row, stream, event."""
 EXPECTED = ("OfferMade", "Activated", "Cancelled")
 """What each of the three texts must bring about."""
+AGAIN_S = 2.0
+"""When a test is tried again that could not be announced, in seconds."""
 REFUSALS = frozenset({"OrderRefused", "AskedBack", "HelpGiven", "AnswerWithheld"})
 """What it must not: the desk has understood something else, or can't."""
 
@@ -139,13 +143,13 @@ class TextTests:
                 self._look(attempt)
             if attempt.text and attempt.service in streams and not attempt.taken:
                 reading = self._events(attempt.service, attempt.text)
-                reading.addCallback(self._sent, attempt, attempt.text).addErrback(self._unread, attempt)
+                reading.addCallback(self._sent, attempt, attempt.text).addErrback(_not_read, attempt)
 
     # -- beginning
 
     def _begin(self, attempt: Attempt) -> None:
         def failed(failure: Any) -> None:
-            self._end(attempt, Ending.OWN_FAULT, why=f"{failure.type.__name__}: {failure.value}"[:200])
+            self._end(attempt, Ending.OWN_FAULT, why=Fault.NO_BEGINNING.of(failure.type.__name__))
 
         Deferred.fromCoroutine(self._announce(attempt)).addErrback(failed)
 
@@ -165,16 +169,18 @@ class TextTests:
                 row=row,
             )
         )
-        if outcome.error is not None:
+        if isinstance(outcome.error, StorageError):
             log.warning("test %s waits: %s", event.attempt, outcome.error)
-            self._live.pop(row, None)  # its row stays in the outbox, and comes again
+            attempt.timer = self._clock.callLater(AGAIN_S, self._begin, attempt)
+        elif outcome.error is not None:
+            log.error("test %s can't be made: %s", event.attempt, outcome.error)
+            self._weigh(attempt, Ending.OWN_FAULT)
         elif outcome.repeated:
-            self._end(attempt, Ending.OWN_FAULT, why="the process ended in the middle of the test")
+            self._end(attempt, Ending.OWN_FAULT, why=Fault.PROCESS_ENDED)
         elif outcome.result == LATE:
             self._weigh(attempt, Ending.MISSED)
         elif not attempt.phone:
-            why = f"there is no [[smsc]] {event.route!r} any more, or the plan's caller_id is no phone's number"
-            self._end(attempt, Ending.OWN_FAULT, why=why)
+            self._end(attempt, Ending.OWN_FAULT, why=Fault.NO_SMSC.of(event.route))
         else:
             attempt.after = await self._newest(attempt.phone)
             self._send(attempt)
@@ -196,7 +202,7 @@ class TextTests:
 
     def _handed_on(self, outcome: Outcome, attempt: Attempt) -> None:
         if outcome.error is not None:
-            self._end(attempt, Ending.OWN_FAULT, why=f"the test's text could not be stored: {outcome.error}"[:200])
+            self._end(attempt, Ending.OWN_FAULT, why=Fault.NOT_STORED.of(outcome.error))
         elif isinstance(outcome.result, int):
             attempt.text = outcome.result
             self.streams_changed({attempt.service, attempt.phone})
@@ -224,7 +230,7 @@ class TextTests:
 
     def _unread(self, failure: Any, attempt: Attempt) -> None:
         attempt.reading = False
-        log.warning("test %s: its events can't be read: %s", attempt.event.attempt, failure.value)
+        _not_read(failure, attempt)
 
     def _read(self, entries: Sequence[Entry], attempt: Attempt) -> None:
         attempt.reading = False
@@ -248,6 +254,8 @@ class TextTests:
         elif kind == "MtQueued":
             attempt.answers.add(entry.id)
             attempt.last_key = body.get("key", "")
+        elif kind == "MtFailed" and body.get("mt") in attempt.answers:
+            self._end(attempt, Ending.ANSWERED_SILENT)
         elif kind == "MtAccepted" and body.get("done") and body.get("mt") in attempt.answers:
             attempt.answers.discard(body["mt"])
             attempt.answered_at = attempt.answered_at or entry.at
@@ -263,7 +271,7 @@ class TextTests:
 
     def _give_up(self, attempt: Attempt) -> None:
         if not (attempt.taken or attempt.came):
-            self._end(attempt, Ending.OWN_FAULT, why=f"the SMSC did not take the test's text in {attempt.event.ring_s} s")
+            self._end(attempt, Ending.OWN_FAULT, why=Fault.NOT_TAKEN.of(f"{attempt.event.ring_s} s"))
         elif not attempt.came:
             self._end(attempt, Ending.NO_ANSWER)
         else:
@@ -308,6 +316,10 @@ class TextTests:
 
     def _forget(self, attempt: Attempt) -> None:
         self._live.pop(attempt.row, None)
+
+
+def _not_read(failure: Any, attempt: Attempt) -> None:
+    log.warning("test %s: its events can't be read: %s", attempt.event.attempt, failure.value)
 
 
 def _cancel(attempt: Attempt) -> None:

@@ -270,7 +270,7 @@ def _filters(asked: CallsWanted, words: Words) -> list[tuple[str, str]]:
     if asked.endings:
         comma = "、" if words.lang == "zh" else ", "
         pairs.append((words("ending"), comma.join(words.of("ending", each) for each in asked.endings)))
-    if asked.source == "manual":
-        pairs.append((words.page["source"], words.of("source", "manual")))
+    if asked.source not in ("", "plan"):
+        pairs.append((words.page["source"], words.of("source", asked.source)))
     return pairs
 

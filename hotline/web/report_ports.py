@@ -47,7 +47,7 @@ class CallsWanted(msgspec.Struct, frozen=True):
     Attributes:
         first, last: days, both inclusive.
         kind, plan, route, number: "" for any, but for the kind.
-        source: "" for any; "plan" for all but those entered by hand; "manual" for those.
+        source: "" for any; "plan" for all that rates are made of; "asked", "second-route", "manual" for those alone.
         endings: any of these; empty for any.
         hour, cause: None for any.
         after: where the page before ended, as it said; "" for the first page.
@@ -129,7 +129,7 @@ class TestPlanView(msgspec.Struct, frozen=True):
         under_way: calls that have not ended.
         last: its newest attempt; null where there was none for a month.
         valid_at: when the newest attempt that counts was planned; null likewise.
-        endings: today's attempts by ending, without those entered by hand.
+        endings: today's attempts by ending, as the day's form counts them.
         own_fault, missed: of these, those that say nothing of the hotline.
         rate: the hotline system rate of today's valid attempts, with its interval and verdict.
         alarm: what is on; null for none.

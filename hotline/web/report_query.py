@@ -14,7 +14,7 @@ from hotline.web.report_ports import CallsWanted
 
 MOST_DAYS = 3660
 KINDS = ("call", "sms")
-SOURCES = ("plan", "manual")
+SOURCES = ("plan", "asked", "second-route", "manual")
 NAME_MOST = 64
 """Characters of a filter; the longest honest one is a plan's name."""
 

@@ -64,9 +64,13 @@ class StaffTexts:
         return line
 
     def word(self, lang: str, field: str, code: str) -> str:
-        """What a code of a field is called; the code itself where the catalogue has no word for it."""
+        """What a code of a field is called; the code itself where the catalogue has no word for it.
+
+        Of "CODE: DETAIL" the code is worded, and what a machine said of it stays.
+        """
         words: Mapping[str, str] = self._by_lang[lang].get("words", {}).get(field, {})
-        return words.get(code, code)
+        name, colon, detail = (code, "", "") if code in words else code.partition(": ")
+        return words[name] + colon + detail if name in words else code
 
     def reason(self, lang: str, reason: str, smsc_words: SmscWords) -> str:
         """Why something is a dead letter, as it was stored, in `lang`; as it is where the catalogue has no words for it."""

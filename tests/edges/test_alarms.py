@@ -9,6 +9,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.error import ConnectionRefusedError as Refused
 from twisted.internet.task import Clock
@@ -113,7 +114,7 @@ def test_a_hook_that_stays_away_is_named_and_keeps_no_row_for_ever() -> None:
     world.answers[A.url] = [Refused()] * 1000
     world.alarms.offer([(7, STREAM, RAISED)])
     world.clock.pump([300.0] * int(GIVE_UP_S / 300 + 2))
-    assert [each.unreached for each in world.sent()] == [(A.url,)]
+    assert [each.unreached for each in world.sent()] == [("http://127.0.0.1:1",)]
     assert 250 < len(world.posts) < 350
 
 
@@ -133,3 +134,43 @@ def test_after_the_stop_nothing_is_posted_any_more() -> None:
     world.clock.advance(10)
     assert len(world.posts) == 1
     assert world.sent() == []
+
+
+def test_the_end_of_an_alarm_does_not_overtake_the_alarm() -> None:
+    """A receiver that heard of the end first would show an alarm that never ends."""
+    world = World((A, B))
+    world.answers[A.url] = [Refused(), 500]
+    world.alarms.offer([(7, STREAM, RAISED)])
+    world.alarms.offer([(9, STREAM, ENDED)])
+    world.clock.pump([1.0] * 10)
+    told = [json.loads(body)["id"] for url, body, _ in world.posts if url == A.url]
+    assert told == [7, 7, 7, 9]
+    assert [json.loads(body)["id"] for url, body, _ in world.posts if url == B.url] == [7, 9]
+    assert len(world.sent()) == 2
+
+
+def test_what_a_hooks_address_holds_beside_its_host_is_never_told(caplog: pytest.LogCaptureFixture) -> None:
+    """Chat services put the key that lets anybody post into the address."""
+    hook = Hook(url="https://chat.example/robot/s3cret-path?key=s3cret")
+    world = World((hook,))
+    world.answers[hook.url] = [Refused()] * 1000
+    world.alarms.offer([(7, STREAM, RAISED)])
+    world.clock.pump([300.0] * int(GIVE_UP_S / 300 + 2))
+    assert [each.unreached for each in world.sent()] == [("https://chat.example",)]
+    assert "chat.example" in caplog.text
+    assert "s3cret" not in caplog.text
+
+
+def test_a_post_that_fails_at_once_is_tried_again() -> None:
+    world = World((A,))
+    post, broken = world.alarms._post, [ValueError("no address")]
+
+    def posting(url: str, body: bytes, headers: dict[str, str]) -> Deferred[int]:
+        if broken:
+            raise broken.pop()
+        return post(url, body, headers)
+
+    world.alarms._post = posting
+    world.alarms.offer([(7, STREAM, RAISED)])
+    world.clock.advance(2)
+    assert len(world.posts) == len(world.sent()) == 1

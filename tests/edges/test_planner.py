@@ -164,3 +164,43 @@ def test_the_trigger_draws_the_next_slot() -> None:
 def test_the_trigger_of_a_plan_without_days() -> None:
     worked = Calendar(ZoneInfo("Asia/Shanghai"), working_days=[START.date() + timedelta(days=n) for n in range(-2, 90)])
     assert Slots(plan(days="off"), worked).get_next_fire_time(None, datetime(2026, 11, 25, tzinfo=UTC)) is None
+
+
+def test_what_could_not_be_stored_comes_before_what_is_due_later(world: World) -> None:
+    """The newest slot that a plan's stream knows says where the next process goes on: none before it may be missing."""
+    world.outcomes = [Outcome(StorageError("disk full"))]
+    [first, second] = due(START, START + timedelta(minutes=3))[:2]
+    world.tick(seconds=(first - START).total_seconds())
+    assert world.tick(seconds=(second - first).total_seconds()) == []
+    world.reactor.advance(30)
+    assert [each.planned_at for each in world.opened] == [first, first, second]
+    third = due(second, second + timedelta(minutes=3))[0]
+    assert world.tick(seconds=(third - second).total_seconds()) == [third]
+
+
+def test_slots_that_were_out_with_one_that_failed_come_again_in_order(world: World) -> None:
+    world.hold = True
+    world.tick(minutes=3)
+    before = [each.planned_at for each in world.opened]
+    held, world.held = world.held, []
+    held[0](Outcome())
+    held[1](Outcome(StorageError("full")))
+    held[2](Outcome())
+    world.hold = False
+    world.reactor.advance(30)
+    assert [each.planned_at for each in world.opened[3:]] == before[1:]
+
+
+def test_a_slot_that_comes_while_the_clock_is_wound_up_is_not_left_to_the_next_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """APScheduler draws the next slot when it starts: what came between our look and that would wait for the slot after it."""
+    world = World({"daily": START - timedelta(seconds=1)})
+    looked: list[bool] = []
+    opening = world.planner._open
+
+    def look(name: str) -> None:
+        looked.append(world.planner._clock.running)
+        opening(name)
+
+    monkeypatch.setattr(world.planner, "_open", look)
+    world.planner.start()
+    assert looked == [True, True]

@@ -130,3 +130,16 @@ def test_a_row_that_is_offered_again_is_dialled_once(desk: Desk) -> None:
 def test_a_test_by_text_is_not_ours(desk: Desk) -> None:
     desk.plan(1, kind="sms")
     assert (desk.relay.pending(), desk.dialled) == (0, [])
+
+
+@pytest.mark.parametrize(("talk_s", "ending"), [(0.2, "answered-silent"), (6, "own-fault")])
+def test_a_dialplan_that_does_not_run_is_our_own_fault(desk: Desk, talk_s: float, ending: str) -> None:
+    """It tells RTP's figures whoever hangs up; a far end that hangs up at once may be gone before it has begun."""
+    desk.plan(1)
+    desk.tell(1, "DialBegin")
+    desk.tell(1, "DialEnd", DialStatus="ANSWER")
+    desk.tell(1, "OriginateResponse", Response="Success", Reason=4)
+    desk.clock.advance(talk_s)
+    desk.tell(1, "Hangup", Cause=16)
+    (note,) = desk.ledger.notes
+    assert (note.ending, note.why) == (ending, "no_dialplan" if ending == "own-fault" else "")

@@ -166,10 +166,10 @@ def begun(desk: Desk, row: int = 1) -> None:
 def test_a_row_that_was_announced_and_never_dialled_is_not_dialled_now(desk: Desk) -> None:
     begun(desk)
     desk.plan(1, left=True)
-    desk.wait(2)
+    desk.wait(APPEAR_S + 3)
     assert desk.dialled == []
     (note,) = desk.ledger.notes
-    assert (note.ending, note.why) == ("own-fault", "the process ended in mid-call")
+    assert (note.ending, note.why) == ("own-fault", "process_ended")
     assert desk.ledger.weighed == [(1, "own-fault")]
 
 
@@ -236,3 +236,43 @@ def test_the_end_of_the_process_does_not_wait_for_ever(desk: Desk) -> None:
     desk.relay.stop().addCallback(stopped.append)
     desk.clock.advance(STOP_S)
     assert stopped == [None]
+
+
+def test_a_folder_that_cannot_be_looked_into_is_our_own_fault(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such as recordings that belong to Asterisk's user alone: the row must not wait for ever."""
+
+    def denied(self: Path, **_options: object) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", denied)
+    desk.plan(1)
+    desk.answered(1)
+    assert desk.ledger.endings() == ["own-fault"]
+    assert (desk.ledger.weighed, desk.relay.pending()) == ([(1, "own-fault")], 0)
+
+
+def test_a_process_that_stood_still_after_announcing_does_not_dial_late(desk: Desk) -> None:
+    """Stopped between its commit and Originate; another may have ended the attempt meanwhile."""
+    execute = desk.relay._execute
+
+    def slow(command: object) -> object:
+        outcome = execute(command)  # type: ignore[arg-type]
+        desk.clock.advance(GRACE_S + 1)
+        return outcome
+
+    desk.relay._execute = slow  # type: ignore[assignment]
+    desk.plan(1)
+    assert (desk.dialled, desk.ledger.endings()) == ([], ["own-fault"])
+
+
+def test_a_call_that_another_dials_is_given_time_to_appear(desk: Desk) -> None:
+    """Its holder was only slow: it has announced the row, and its Originate is under way."""
+    desk.ledger.ids.add("test:1:dial")
+    desk.plan(1, left=True)
+    assert desk.ledger.notes == []
+    desk.living = ["Uniqueid: test-call-1; ChannelState: 5"]
+    desk.wait(APPEAR_S + 3)
+    assert desk.ledger.notes == []
+    desk.living = []
+    desk.answered(1)
+    assert desk.ledger.endings() == ["answered-ok"]

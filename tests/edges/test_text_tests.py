@@ -12,11 +12,12 @@ from twisted.internet.task import Clock
 
 from hotline.batch import Outcome
 from hotline.domain.commands import CancelService, Command
+from hotline.domain.errors import TestCallRefused
 from hotline.domain.testcall_commands import NoteDialled, NoteTestCall, SendTestText, WeighTestCall
 from hotline.domain.testcall_events import TestCallPlanned
 from hotline.storage.queries.timeline import Entry
 from hotline.storage.store import StorageError
-from hotline.testcalls.texts import TextTests, Words
+from hotline.testcalls.texts import AGAIN_S, TextTests, Words
 from tests.kit.plans import START
 
 PHONE, SERVICE, ROW = "8613900000009", "10655123", 7
@@ -97,7 +98,7 @@ def test_three_texts_prove_the_way_in_and_out() -> None:
 @pytest.mark.parametrize(
     ("happened", "ending", "why"),
     [
-        ([], "own-fault", "did not take"),
+        ([], "own-fault", "not_taken"),
         ([(SERVICE, "MtAccepted", {"done": True})], "no-answer", ""),
         ([(SERVICE, "MtFailed", {"reason": "no such number"})], "rejected", "no such number"),
         ([(PHONE, "TextReceived", {})], "answered-silent", ""),
@@ -123,7 +124,7 @@ def test_a_test_that_goes_wrong_is_classified_and_leaves_nothing(
 def test_an_smsc_that_is_set_no_more_is_an_own_fault_and_stops_nobody() -> None:
     world = started(ends=None)
     assert (world.ended().ending, world.sent()) == ("own-fault", [])
-    assert "no [[smsc]] 'peer'" in world.ended().why
+    assert world.ended().why == "no_smsc: peer"
     assert world.tests.pending() == 0
 
 
@@ -137,12 +138,6 @@ def test_a_test_that_comes_late_is_only_weighed() -> None:
     assert [type(command) for command in world.commands] == [NoteDialled, WeighTestCall]
 
 
-def test_a_test_that_can_not_be_noted_waits_in_the_outbox() -> None:
-    world = started(outcome=Outcome(StorageError("disk full")))
-    assert [type(command) for command in world.commands] == [NoteDialled]
-    assert world.tests.pending() == 0
-
-
 def test_after_the_stop_a_test_is_left_to_the_next_process() -> None:
     world = started()
     world.tests.stop()
@@ -150,3 +145,28 @@ def test_after_the_stop_a_test_is_left_to_the_next_process() -> None:
     world.clock.advance(10)
     assert world.sent() == TEXTS[:1]
     assert not [command for command in world.commands if isinstance(command, NoteTestCall | WeighTestCall)]
+
+
+def test_a_test_that_could_not_be_announced_is_tried_again() -> None:
+    """Nobody else reads its row again while this process lives."""
+    world = started(outcome=Outcome(StorageError("disk full")))
+    assert world.sent() == []
+    world.outcome = Outcome(result="dial")
+    world.clock.advance(AGAIN_S)
+    assert world.sent() == TEXTS[:1]
+    assert world.tests.pending() == 1
+
+
+def test_a_test_that_the_rules_refuse_is_settled() -> None:
+    world = started(outcome=Outcome(TestCallRefused("no")))
+    assert isinstance(world.commands[-1], WeighTestCall)
+    assert (world.commands[-1].ending, world.tests.pending()) == ("own-fault", 0)
+
+
+def test_an_answer_that_can_never_be_sent_ends_the_test() -> None:
+    world = started()
+    world.happens(SERVICE, "MtAccepted", mt=world.tests._live[ROW].text, done=True)
+    world.happens(PHONE, "TextReceived", text="…")
+    world.happens(PHONE, "OfferMade", code="101")
+    world.happens(PHONE, "MtFailed", mt=world.happens(PHONE, "MtQueued", key="offer"), reason="no such number")
+    assert world.ended().ending == "answered-silent"

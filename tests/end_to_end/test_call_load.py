@@ -5,9 +5,12 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.bench.calls import real
 from tests.kit.call_load import CALL_S
 
+pytestmark = pytest.mark.alone
 RATE, SECONDS = 15, 20
 FULL_RATE, FULL_AT_ONCE, FULL_SECONDS = 40, 300, 60
 

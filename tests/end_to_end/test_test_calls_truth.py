@@ -19,6 +19,7 @@ from tests.kit.dialling import LISTEN_S, TestCallRun, prompts
 from tests.kit.service import eventually
 from tests.kit.targets import Behaviour, Seen, alaw_of, sounds_of
 
+pytestmark = pytest.mark.alone
 CALLS, FULL_CALLS = 300, 2000
 RATE = 12
 """New calls a second: two cores carry Asterisk, twenty sipps and us."""

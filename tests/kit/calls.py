@@ -1,4 +1,4 @@
-"""A whole hotline for tests of real calls: Asterisk, `shouwen serve`, a simulated SMSC, sounds made once into .cache/prompts.
+"""A whole hotline for tests of real calls: Asterisk, `shouwen serve`, a simulated SMSC, sounds made once into .cache.
 
 with Calls(tmp_path) as calls:
     with calls.caller(keys=[(600, "1")], hang_up_ms=500, caller="13800000001") as caller: ...
@@ -20,10 +20,10 @@ from ivr.prompts.build import CannotBuild, build
 from ivr.prompts.catalogue import load_catalogue
 from ivr.prompts.synth_espeak import EspeakVoice
 from tests.kit.asterisk import CACHE, Asterisk
-from tests.kit.service import Service, Simulator, eventually, smsc
+from tests.kit.service import NTH, Service, Simulator, eventually, smsc
 from tests.kit.sipp import Caller
 
-PROMPTS = CACHE / "prompts"
+PROMPTS = CACHE / f"prompts-{NTH}"  # making sounds removes those that other settings need
 TOPIC = {"key": "1", "title": {"zh": "资费", "en": "prices"}, "text": {"zh": "每月一次。", "en": "Once a month."}}
 QUICK = {"key_wait_s": 2.5, "prompts": PROMPTS}
 

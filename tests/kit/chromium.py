@@ -86,9 +86,9 @@ class Chromium:
         return answer["result"].get("value")
 
     def until(self, script: str, timeout_s: float = 15.0) -> None:
-        """Wait until an expression is true. Raises AssertionError."""
+        """Wait until an expression is true; of a page that is still loading it may throw. Raises AssertionError."""
         ends = time.monotonic() + timeout_s
-        while not self.do(f"Boolean({script})"):
+        while not self.do(f"(() => {{ try {{ return Boolean({script}) }} catch {{ return false }} }})()"):
             assert time.monotonic() < ends, f"not within {timeout_s} s: {script}; errors: {self.errors}"
             time.sleep(0.05)
 

@@ -12,9 +12,9 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from tests.kit.service import ROOT
+from tests.kit.service import NTH, ROOT
 
-CACHE = ROOT / ".cache" / "demo"
+CACHE = ROOT / ".cache" / f"demo-{NTH}"
 """Where all tests' demos keep their sounds."""
 START_S = 90.0
 """How long it may take to start; the first time it makes all sounds."""

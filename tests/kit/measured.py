@@ -100,7 +100,7 @@ class Dialler:
             self.ledger.put(command, heard.put)
         return [heard.get(timeout=30) for _ in commands]
 
-    def calls(self, plan_name: str, at: datetime, endings: Iterable[str]) -> list[str]:
+    def calls(self, plan_name: str, at: datetime, endings: Iterable[str], source: str = "plan") -> list[str]:
         """Dial one call of the plan for each ending, a second apart from `at` on; returns the attempts' ids."""
         plan = next(each for each in self.settings.test_plan if each.name == plan_name)
         wanted = list(endings)
@@ -116,7 +116,7 @@ class Dialler:
         for (attempt, slot), ending in zip(pairs, wanted, strict=True):
             row, stream = rows[attempt], f"test:{attempt}"
             facts: dict[str, Any] = {"plan": plan.name, "kind": plan.kind, "route": plan.route, "number": plan.number}
-            facts |= {"caller_id": plan.caller_id, "source": "plan", "planned_at": slot, "row": row}
+            facts |= {"caller_id": plan.caller_id, "source": source, "planned_at": slot, "row": row}
             begun.append(NoteDialled(stream=stream, id=f"test:{row}:dial", **facts))
             ended.append(self._end(stream, row, attempt, slot, ending))
             weighed.append(WeighTestCall(stream=plan.stream, id=f"test:{row}:weigh", attempt=attempt, ending=ending, row=row))

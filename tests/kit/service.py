@@ -28,6 +28,8 @@ from hotline.storage.upgrade import upgrade
 from tests.kit.discretion import leaks
 
 ROOT = Path(__file__).parents[2]
+NTH = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+"""Which of the processes that run tests side by side this is."""
 NUMBER = "10655123"
 TOKEN = "let-the-tests-in"
 SERVICES = (

@@ -171,6 +171,23 @@ def test_tones_of_networks(name: str, codec: str) -> None:
             assert (found.what, found.name, found.ending) == (what, called, "answered-wrong-prompt"), late_ms
 
 
+@pytest.mark.parametrize("level_db", [-40.0, -35.0, -30.0])
+@pytest.mark.parametrize("parts", [[((350, 440), 8)], [((450,), 8)]])
+def test_a_quiet_tone_that_never_pauses_is_no_silence(parts: list[tuple[tuple[float, ...], float]], level_db: float) -> None:
+    rng = np.random.default_rng(15)
+    for codec in degrade.CODECS:
+        found = listen(degrade.line(degrade.tones(parts, 7.0, level_db), rng, codec), templates(*KNOWN), GREETINGS)
+        assert (found.what, found.name, found.ending) == (What.TONE, "dial", "answered-wrong-prompt")
+
+
+@pytest.mark.parametrize("hum_hz", [50, 100, 150])
+def test_hum_of_the_mains_is_silence(hum_hz: float) -> None:
+    rng = np.random.default_rng(16)
+    for level_db in (-60.0, -45.0):
+        hum = degrade.tones([((hum_hz,), 8)], 7.0, level_db)
+        assert listen(degrade.alaw(degrade.noise(hum, rng, 20)), templates(*KNOWN), GREETINGS).what is What.SILENCE
+
+
 def test_speech_and_music_are_no_tones() -> None:
     known = templates(EVENING)
     for name, sound in prompts().items():

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hotline.domain.rates.connection import Relation, Targets, excluded, rates
+from hotline.domain.rates.connection import NETWORK_FLOORS, excluded, rates
 from hotline.domain.rates.endings import EXCLUDED, VALID, Ending
 from hotline.domain.rates.intervals import Rate
 
@@ -26,40 +26,37 @@ DAY = {
 
 
 def test_a_day():
-    network, system, agent, asr = rates(DAY, relation=Relation.NATIONAL, agent=(41, 50))
+    network, system, asr = rates(DAY, network=NETWORK_FLOORS["national"])
     assert network == Rate.of("network", 327, 350, 0.85)
     assert system == Rate.of("system", 300, 350, 0.99)
-    assert agent == Rate.of("agent", 41, 50, 0.80)
     assert asr == Rate.of("asr", 305, 350)
-    assert (network.verdict, system.verdict, agent.verdict, asr.verdict) == ("pass", "fail", "not-enough", None)
+    assert (network.verdict, system.verdict, asr.verdict) == ("pass", "fail", None)
     assert excluded(DAY) == {"number": 5, "own-fault": 6, "missed": 2}
 
 
 def test_no_calls():
-    assert [rate.rate for rate in rates({})] == [None] * 4
+    assert [rate.rate for rate in rates({})] == [None] * 3
     assert excluded({}) == {"number": 0, "own-fault": 0, "missed": 0}
 
 
-@pytest.mark.parametrize(("relation", "floor"), [("local", 0.90), ("national", 0.85), ("between", 0.80)])
-def test_the_floor_hangs_on_the_relation(relation, floor):
-    assert rates(DAY, relation=Relation(relation))[0].target == floor
-
-
 def test_targets_can_be_set():
-    found = rates(DAY, targets=Targets(local=0.5, system=0.6, agent=0.7))
-    assert [rate.target for rate in found] == [0.5, 0.6, 0.7, None]
+    assert [rate.target for rate in rates(DAY, network=0.5, system=0.6)] == [0.5, 0.6, None]
+    assert [rate.target for rate in rates(DAY)] == [0.90, 0.99, None]
+
+
+def test_an_ending_of_a_newer_version_is_in_no_rate_but_is_shown():
+    assert rates({**DAY, "abducted": 3}) == rates(DAY)
+    assert excluded({**DAY, "abducted": 3}) == {**excluded(DAY), "abducted": 3}
 
 
 def test_counts_that_cannot_be():
     with pytest.raises(ValueError, match="busy"):
         rates({Ending.BUSY: -1})
-    with pytest.raises(ValueError, match="numerator"):
-        rates({}, agent=(2, 1))
 
 
 @given(some)
 def test_network_is_never_below_asr_and_asr_never_below_system(counts):
-    network, system, _, asr = rates(counts)
+    network, system, asr = rates(counts)
     assert network.numerator >= asr.numerator >= system.numerator
     assert network.denominator == asr.denominator == system.denominator
 

@@ -39,6 +39,14 @@ def test_ends_are_exact():
     assert wilson(0, 0) == (0.0, 1.0)
 
 
+@pytest.mark.parametrize("calls", [10**6, 10**12, 9_975_542_898_924_666, 21_263_180_477_632_440, 10**18])
+@pytest.mark.parametrize("bad", [1, 2, 50])
+def test_the_rate_of_however_many_calls_lies_within_its_interval(calls, bad):
+    for good in (bad, calls - bad):
+        low, high = wilson(good, calls)
+        assert 0 <= low <= good / calls <= high <= 1
+
+
 @pytest.mark.parametrize("of", [(-1, 3), (4, 3), (0, -1)])
 def test_counts_that_cannot_be(of):
     with pytest.raises(ValueError, match="numerator"):

@@ -87,6 +87,34 @@ def test_the_figures_of_known_calls(settings, busy_day):
     assert found.newest.astimezone(ZONE).date() == DAY
 
 
+def test_calls_by_another_route_are_apart_and_those_asked_for_are_told(settings):
+    with dialling(settings) as dialler:
+        dialler.calls("daily-unicom", NINE, ["answered-ok"] * 5)
+        dialler.calls("daily-unicom", NINE + timedelta(hours=6), ["answered-ok"] * 3, source="second-route")
+        dialler.calls("daily-unicom", NINE + timedelta(hours=7), ["busy"] * 2, source="asked")
+    found = report(settings)
+    assert (found.second_route.attempts, found.second_route.endings["answered-ok"]) == (3, 3)
+    assert (found.attempts, found.asked) == (7, 2)
+    assert (found.rate("system").numerator, found.rate("system").denominator) == (5, 7)
+    assert found.delays[0].calls == 7
+    tables = {each.name: each for each in t.tables(found, WORDS["zh"])}
+    (row,) = tables["second"].rows
+    assert [each.text for each in row] == ["应答且提示音正确", "3"]
+    assert row[1].behind == (("source", "second-route"), ("ending", "answered-ok"))
+    assert ("其中人工点拨", "2") in t.heading(found, WORDS["zh"])
+
+
+def test_a_verdict_is_so_far_while_the_day_is_not_over(settings, busy_day):
+    with reading_engine(str(settings.database.url)).begin() as connection:
+        found = connection_rate(connection, Wanted(DAY, DAY), TARGETS, ZONE, NINE + timedelta(hours=8))
+    verdicts = {row[0].text: row[6].text for row in t.rates(found, WORDS["en"]).rows}
+    assert verdicts["Hotline system rate"] == "fail so far"
+    assert {row[0].text: row[6].text for row in t.rates(report(settings), WORDS["en"]).rows}["Hotline system rate"] == "fail"
+    assert "不合格（暂定）" in as_text(found, WORDS["zh"])
+    sign(busy_day, found)
+    assert differences(report(settings), WORDS["en"]) == [], "that the day is over is no change"
+
+
 def test_every_division_adds_up_to_the_whole(settings, busy_day):
     found = report(settings)
     for parts in (found.hours, found.days, found.routes_by, found.numbers_by, found.causes):

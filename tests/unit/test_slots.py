@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
+from time import process_time
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
 from hotline.domain.calendar import Calendar
-from hotline.domain.slots import attempt_id, deadline, next_slot, slots, window
+from hotline.domain.slots import attempt_id, deadline, next_slot, slot_of, slots, window
 from hotline.domain.testplan import TestPlan
 
 SHANGHAI = Calendar(ZoneInfo("Asia/Shanghai"))
@@ -163,3 +164,46 @@ def test_by_when_the_days_question_is_to_be_answered(fields: dict[str, str], loc
     at = datetime(2026, 11, 25, 3, tzinfo=UTC)
     found = deadline(plan(calls_per_hour=1, **fields), at, SHANGHAI)
     assert found.astimezone(SHANGHAI.zone).strftime("%Y-%m-%d %H:%M") == local
+
+
+def test_busy_hours_that_begin_within_a_slot_have_all_their_calls() -> None:
+    busy = {"busy_hours": "09:00-11:00", "busy_calls_per_hour": 60}
+    found = of_day(plan(calls_per_hour=1, hours="08:30-12:00", **busy), date(2026, 11, 25))
+    by_hour = [sum(at.astimezone(SHANGHAI.zone).hour == hour for at in found) for hour in range(8, 12)]
+    assert by_hour == [1, 60, 60, 1]
+
+
+def test_busy_hours_over_midnight() -> None:
+    found = of_day(plan(calls_per_hour=2, busy_hours="22:00-02:00", busy_calls_per_hour=12), date(2026, 11, 25))
+    by_hour = [sum(at.astimezone(SHANGHAI.zone).hour == hour for at in found) for hour in range(24)]
+    assert by_hour == [12] * 2 + [2] * 20 + [12] * 2
+
+
+@pytest.mark.parametrize("per_hour", [3600, 3500, 3000, 2000, 1801])
+def test_no_two_calls_of_a_plan_come_in_the_same_second(per_hour: int) -> None:
+    """They would have one id, and the second would be lost without a word."""
+    found = of_day(plan(calls_per_hour=per_hour, hours="08:00-10:00"), date(2026, 11, 25))
+    assert len(found) == len({attempt_id("daily", at) for at in found}) == per_hour * 2
+
+
+def test_the_next_slot_of_a_quick_plan_is_found_at_once() -> None:
+    """Each slot that was walked blocks the process: from the beginning of the day before yesterday there are 200,000."""
+    quick = plan(calls_per_hour=1800, busy_hours="10:00-12:00", busy_calls_per_hour=3600)
+    began = process_time()
+    for hour in range(0, 24, 3):
+        at = datetime(2026, 11, 25, hour, tzinfo=UTC)
+        found = next_slot(quick, at, SHANGHAI)
+        assert found is not None
+        assert found - at < timedelta(seconds=4)
+    assert process_time() - began < 0.5
+
+
+def test_where_a_slot_begins() -> None:
+    which, day = plan(calls_per_hour=7, busy_hours="10:00-12:00", busy_calls_per_hour=50), date(2026, 11, 25)
+    found = of_day(which, day)
+    begins = [slot_of(which, at, SHANGHAI)[0] for at in found]
+    assert len(set(begins)) == len(found)
+    assert all(begin <= at for begin, at in zip(begins, found, strict=True))
+    assert all(abs((late - early).total_seconds() - 3600 / 7) < 0.001 for early, late in pairwise(begins[:70]))
+    outside = datetime(2026, 11, 25, 12, tzinfo=UTC)
+    assert slot_of(plan(calls_per_hour=1, hours="08:00-09:00"), outside, SHANGHAI) == (outside, 0.0)

@@ -43,10 +43,10 @@ def wilson(numerator: int, denominator: int) -> tuple[float, float]:
     rate, weight = numerator / denominator, _Z * _Z / denominator
     middle = rate + weight / 2
     half = math.sqrt(weight * (rate * (1 - rate) + weight / 4))
-    # at the ends the formula is 0 or 1 exactly, floats miss it by a hair
-    low = 0.0 if numerator == 0 else (middle - half) / (1 + weight)
-    high = 1.0 if numerator == denominator else (middle + half) / (1 + weight)
-    return low, high
+    # at the ends the formula is 0 or 1 exactly, and the rate lies between its ends; floats miss both by a hair
+    low = 0.0 if numerator == 0 else min((middle - half) / (1 + weight), rate)
+    high = 1.0 if numerator == denominator else max((middle + half) / (1 + weight), rate)
+    return low, min(high, 1.0)
 
 
 def verdict(numerator: int, denominator: int, target: float) -> Verdict:

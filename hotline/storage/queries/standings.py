@@ -13,7 +13,7 @@ from hotline.domain.testcall_events import AlarmRaised
 from hotline.domain.testplan_state import PREFIX, Plan
 from hotline.storage.codec import decode_event, from_us
 from hotline.storage.queries.plans import plan_states
-from hotline.storage.queries.test_calls import MANUAL, Call, call_row
+from hotline.storage.queries.test_calls import APART, Call, call_row
 from hotline.storage.schema import event, outbox, test_call, test_count
 
 LOOK_BACK_DAYS = (1, 31)
@@ -45,9 +45,9 @@ class Standing:
 
     Attributes:
         state: what its stream knows.
-        counts: today's attempts by ending, without those entered by hand.
-        last, valid: its newest attempt that has ended or was missed, and the newest that counts; None where there was none in
-            LOOK_BACK_DAYS.
+        counts: today's attempts by ending, without those that reports show apart.
+        last, valid: likewise its newest attempt that has ended or was missed, and the newest that counts; None where there was
+            none in LOOK_BACK_DAYS.
         alarm: what raised the alarm that is on.
         untold: see Untold.
     """
@@ -94,7 +94,7 @@ def _day(at: datetime) -> int:
 def _counts(connection: sa.Connection, names: Collection[str], now: datetime) -> dict[str, dict[str, int]]:
     t = test_count.c
     calls = sa.cast(sa.func.sum(t.calls), sa.BigInteger)
-    wanted = (t.day == _day(now), t.source != MANUAL, t.plan.in_(names))
+    wanted = (t.day == _day(now), t.source.not_in(APART), t.plan.in_(names))
     found: dict[str, dict[str, int]] = {}
     for plan, ending, number in connection.execute(sa.select(t.plan, t.ending, calls).where(*wanted).group_by(t.plan, t.ending)):
         if number:
@@ -108,7 +108,8 @@ def _newest(
     """The newest attempt of each plan, found by the counts: `test_call` is looked at in one hour of each plan alone."""
     t, found = test_count.c, dict[str, Call]()
     for days in LOOK_BACK_DAYS:
-        wanted = [t.day >= _day(now - timedelta(days=days)), t.source != MANUAL, t.calls > 0, t.plan.in_(set(names) - set(found))]
+        since, missing = _day(now - timedelta(days=days)), set(names) - set(found)
+        wanted = [t.day >= since, t.source.not_in(APART), t.calls > 0, t.plan.in_(missing)]
         wanted += [t.ending.in_(sorted(endings))] if endings is not None else []
         query = sa.select(t.plan, sa.func.max(t.day * 100 + t.hour)).where(*wanted).group_by(t.plan)
         for plan, hour in connection.execute(query).all():
@@ -120,7 +121,7 @@ def _newest(
 
 def _newest_in(connection: sa.Connection, plan: str, hour: int, endings: Collection[str] | None) -> Call | None:
     t = test_call.c
-    wanted = [t.day == hour // 100, t.hour == hour % 100, t.plan == plan, t.source != MANUAL]
+    wanted = [t.day == hour // 100, t.hour == hour % 100, t.plan == plan, t.source.not_in(APART)]
     wanted += [t.ending.in_(sorted(endings))] if endings is not None else []
     newest = sa.select(t.id).where(*wanted).order_by(t.planned_at.desc(), t.id.desc()).limit(1)
     attempt = connection.execute(newest).scalar_one_or_none()

@@ -18,8 +18,12 @@ from hotline.storage.codec import from_us
 from hotline.storage.queries.timeline import Entry, entry_of, timeline
 from hotline.storage.schema import event, test_call, test_count, test_delay
 
-MANUAL = "manual"
-"""The source of calls that staff made by hand and entered; they are shown apart from all others."""
+MANUAL, SECOND_ROUTE = "manual", "second-route"
+"""Sources of calls that staff made by hand and entered, and of those that were made because others had failed."""
+APART = (MANUAL, SECOND_ROUTE)
+"""Both are shown apart and are in no rate: which calls there are of them hangs on how others ended, or on a person's choice."""
+RATED = "plan"
+"""Names all calls that rates are made of, whatever their source: those of slots, and those that a person asked for."""
 _ORIGINS = ("TestCallPlanned", "TestSlotMissed")
 MOST_EVENTS = 200
 """Events of one call that are read; an honest one has below ten, and as many more as a person corrects."""
@@ -56,7 +60,7 @@ class Count(NamedTuple):
 
 
 def counts(connection: sa.Connection, chosen: Chosen) -> list[Count]:
-    """How many calls there are of each sort, by day and hour; those entered by hand are among them."""
+    """How many calls there are of each sort, by day and hour; those that are shown apart are among them."""
     t = test_count.c
     columns = (t.day, t.hour, t.plan, t.route, t.number, t.source, t.ending, t.cause_q850, t.calls)
     query = sa.select(*columns).where(*_within(test_count, chosen), t.calls != 0).order_by(*test_count.primary_key)
@@ -72,11 +76,11 @@ class DelayCount(NamedTuple):
 
 
 def delays(connection: sa.Connection, chosen: Chosen) -> list[DelayCount]:
-    """Post-dial delays by route, shortest first, without calls entered by hand, whose delay a person measured."""
+    """Post-dial delays by route, shortest first, without the calls that are shown apart."""
     t = test_delay.c
     query = (
         sa.select(t.route, t.pdd_ms, sa.cast(sa.func.sum(t.calls), sa.BigInteger))
-        .where(*_within(test_delay, chosen), t.source != MANUAL)
+        .where(*_within(test_delay, chosen), t.source.not_in(APART))
         .group_by(t.route, t.pdd_ms)
         .order_by(t.route, t.pdd_ms)
     )
@@ -105,7 +109,7 @@ class Behind:
 
     Attributes:
         chosen: the days, the kind and the plan.
-        route, number, source: "" for any; source "plan" is every source but those entered by hand.
+        route, number, source: "" for any; source RATED is every one but those in APART.
         endings: any of these; empty for any.
         hour, cause: None for any.
     """
@@ -205,7 +209,7 @@ def _filters(table: sa.Table, behind: Behind) -> list[sa.ColumnElement[bool]]:
     c = table.c
     found = [c[name] == value for name in ("route", "number") if (value := getattr(behind, name))]
     if behind.source:
-        found.append(c.source == MANUAL if behind.source == MANUAL else c.source != MANUAL)
+        found.append(c.source.not_in(APART) if behind.source == RATED else c.source == behind.source)
     if behind.endings:
         found.append(c.ending.in_(sorted(behind.endings)))
     if behind.hour is not None:

@@ -99,6 +99,14 @@ def active(samples: Samples) -> NDArray[np.bool_]:
     return loud
 
 
+def loudest(samples: Samples) -> NDArray[np.bool_]:
+    """Which frames of FRAME_MS are no silence and within 10 dB of the loudest tenth, be they the line's noise or not."""
+    power = (_frames(samples) ** 2).mean(axis=1)
+    bar = float(np.percentile(power, 90)) / 10 if len(power) else 0.0
+    loud: NDArray[np.bool_] = power > max(bar, 10 ** (SILENT_DBFS / 10))
+    return loud
+
+
 def _frames(samples: Samples) -> NDArray[np.float64]:
     return samples[: len(samples) // _FRAME * _FRAME].reshape(-1, _FRAME).astype(np.float64)
 

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from hotline.testcalls.listening.fingerprint import HOP, WINDOW, Floats
-from hotline.testcalls.listening.sound import FRAME_MS, RATE, Samples, active
+from hotline.testcalls.listening.sound import FRAME_MS, RATE, Samples, active, loudest
 
 RING_BACK, BUSY, CONGESTION, DIAL, SIT, OTHER = "ring-back", "busy", "congestion", "dial", "sit", "tone"
 
@@ -22,6 +22,8 @@ _PURE = 0.7
 """Part of a frame's power in its two peaks; 0.99 of a tone under noise of 20 dB, less where packets are lost, 0.5 of speech."""
 _MOSTLY = 0.75
 """Part of the active time that must be tone."""
+_SHORTEST_MS = 150
+"""A tone that is shorter is a click."""
 _STEADY_HZ = 12.0
 """A tone keeps its frequency; a voice that holds a vowel does not."""
 _PROGRESS_HZ = (340.0, 640.0)
@@ -38,13 +40,15 @@ def tone_in(samples: Samples, power: Floats) -> str:
         power: of `fingerprint.spectrum` of the same samples.
     """
     frames = active(samples)
+    if frames.sum() * FRAME_MS < _SHORTEST_MS:
+        frames = loudest(samples)  # what never pauses looks like the noise of the line; its spectrum tells
     centres = np.minimum((np.arange(len(power)) * HOP) // (RATE * FRAME_MS // 1000), max(0, len(frames) - 1))
     if not frames.any():
         return ""
     here = frames[centres]
     pure, first_hz, second_hz = _peaks(power)
     tonal = here & pure
-    if tonal.sum() < _MOSTLY * here.sum() or here.sum() * HOP * 1000 / RATE < 150:
+    if tonal.sum() < _MOSTLY * here.sum() or here.sum() * HOP * 1000 / RATE < _SHORTEST_MS:
         return ""
     if _is_sit(first_hz[tonal]):
         return SIT

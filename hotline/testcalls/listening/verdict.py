@@ -13,7 +13,7 @@ from enum import StrEnum
 from hotline.testcalls.listening.fingerprint import TemplateSet, signs, spectrum
 from hotline.testcalls.listening.matching import Match, find, likely, places
 from hotline.testcalls.listening.sound import Samples, measure, without_repeats
-from hotline.testcalls.listening.tones import RING_BACK, tone_in
+from hotline.testcalls.listening.tones import DIAL, RING_BACK, tone_in
 
 ACTIVE_MIN_MS = 160
 """Less than this is silence: a click, a cough of the line."""
@@ -150,9 +150,9 @@ def _tied(match: Match, sure: dict[str, Match], wanted: Collection[str]) -> bool
 
 
 def _without_prompt(samples: Samples, active_ms: int) -> tuple[What, str]:
-    if active_ms < ACTIVE_MIN_MS:
-        return What.SILENCE, ""
     tone = tone_in(samples, spectrum(samples))
+    if active_ms < ACTIVE_MIN_MS and tone != DIAL:
+        return What.SILENCE, ""
     if tone:
         return (What.RING_BACK if tone == RING_BACK else What.TONE), tone
     return What.SPEECH, ""
