@@ -58,8 +58,8 @@ class Testing(msgspec.Struct, frozen=True, kw_only=True):
         agent_target: what the agent rate is compared with. Source: the same (80 %).
         alarm_calls_per_month: valid test calls a month, of all plans, for which at most one false alarm is accepted; 0: as many
             as the plans have slots.
-        unmeasured_s: seconds without a test call that counts after which a plan is shown as not measuring; of its slots at least
-            three must have passed.
+        unmeasured_s: seconds without a test call that counts after which staff are told that a plan measures nothing; at least
+            three of its slots must have passed.
         alarm_to: numbers that are told of alarms by text.
         hook: addresses that alarms are posted to.
     """

@@ -65,6 +65,8 @@ def measuring(plan: TestPlan, standing: Standing, now: datetime, settings: Setti
     """
     if standing.last is None:
         return "not_yet"
+    if standing.state.stopped:
+        return "stopped"
     state, today = standing.state, now.year * 10_000 + now.month * 100 + now.day
     if plan.adaptive and state.verdict and state.day == today:
         return "decided"
