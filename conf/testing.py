@@ -58,6 +58,8 @@ class Testing(msgspec.Struct, frozen=True, kw_only=True):
         agent_target: what the agent rate is compared with. Source: the same (80 %).
         alarm_calls_per_month: valid test calls a month, of all plans, for which at most one false alarm is accepted; 0: as many
             as the plans have slots.
+        unmeasured_s: seconds without a test call that counts after which staff are told that a plan measures nothing; at least
+            three of its slots must have passed.
         alarm_to: numbers that are told of alarms by text.
         hook: addresses that alarms are posted to.
     """
@@ -71,6 +73,7 @@ class Testing(msgspec.Struct, frozen=True, kw_only=True):
     agent_within_s: Annotated[int, Meta(ge=1, le=600)] = 20
     agent_target: Annotated[float, Meta(gt=0, lt=1)] = 0.80
     alarm_calls_per_month: Annotated[int, Meta(ge=0, le=1_000_000)] = 0
+    unmeasured_s: Annotated[int, Meta(ge=60, le=86_400)] = 900
     alarm_to: tuple[Number, ...] = ()
     hook: tuple[Hook, ...] = ()
 

@@ -237,6 +237,8 @@ _TELL: Mapping[type[ev.Event], Callable[[Committed, Queued], None]] = {
     ce.CallBackQueued: lambda committed, queued: committed.calls.append(queued),
     te.TestCallPlanned: lambda committed, queued: committed.tests.append(queued),
     te.AlarmRaised: lambda committed, queued: committed.alarms.append(queued),
+    te.MeasuringStopped: lambda committed, queued: committed.alarms.append(queued),
+    te.MeasuringResumed: lambda committed, queued: committed.alarms.append(queued),
     te.AlarmEnded: lambda committed, queued: committed.alarms.append(queued),
     ev.DeadLetterRetried: _retried,
 }

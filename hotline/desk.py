@@ -26,7 +26,9 @@ def desk_of(settings: Settings) -> Desk:
         number=settings.number,
         calls=settings.call_rules(),
         plans={plan.name: plan for plan in settings.test_plan},
-        testing=TestingRules(grace_s=settings.testing.grace_s, watch=watch_of(settings)),
+        testing=TestingRules(
+            grace_s=settings.testing.grace_s, unmeasured_s=settings.testing.unmeasured_s, watch=watch_of(settings)
+        ),
         calendar=calendar_of(settings),
     )
 

@@ -125,8 +125,8 @@ class StoreGauges:
     """What the store holds at the moment of asking; set from one query just before they are shown.
 
     Attributes:
-        outbox: rows waiting, by `channel` (sms, billing, call) and `state` (due, dead).
-        oldest_due_s: age in seconds of the oldest row that is due.
+        outbox: rows waiting, by `channel` (sms, billing, call, test, alarm) and `state` (due, dead).
+        oldest_due_s: seconds for which the oldest row that is due waits, by `channel`; a test call's from when it should be over.
         events: events stored.
         wakes: wake-ups set and not yet fired.
     """
@@ -141,7 +141,43 @@ class StoreGauges:
         """Make all gauges and register them."""
         return cls(
             outbox=Gauge("shouwen_outbox_rows", "Outbox rows", ("channel", "state"), registry=registry),
-            oldest_due_s=Gauge("shouwen_outbox_oldest_due_seconds", "Age of the oldest row that is due", registry=registry),
+            oldest_due_s=Gauge(
+                "shouwen_outbox_oldest_due_seconds", "For how long the oldest row waits", ("channel",), registry=registry
+            ),
             events=Gauge("shouwen_events", "Events stored", registry=registry),
             wakes=Gauge("shouwen_wakes", "Wake-ups waiting", registry=registry),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class PlanGauges:
+    """How test plans stand at the moment of asking, by `plan`; set from the database just before they are shown.
+
+    Attributes:
+        alarm: 1 while its alarm is on.
+        stopped: 1 while it should measure and does not.
+        valid_at: when its newest attempt that counts was planned, seconds since 1970; 0 where there was none for a month.
+        untold: how many were not told of its newest alarm, or of the end of it.
+        today: its attempts of today, by `ending`.
+    """
+
+    alarm: Gauge
+    stopped: Gauge
+    valid_at: Gauge
+    untold: Gauge
+    today: Gauge
+
+    @classmethod
+    def on(cls, registry: CollectorRegistry) -> PlanGauges:
+        """Make all gauges and register them."""
+
+        def gauge(name: str, about: str, *labels: str) -> Gauge:
+            return Gauge(f"shouwen_test_{name}", about, ("plan", *labels), registry=registry)
+
+        return cls(
+            alarm=gauge("alarm", "1 while the alarm of the plan is on"),
+            stopped=gauge("stopped", "1 while the plan should measure and does not"),
+            valid_at=gauge("last_valid_timestamp_seconds", "When the newest attempt that counts was planned"),
+            untold=gauge("alarm_untold", "How many were not told of the alarm, or of its end"),
+            today=gauge("calls_today", "Attempts of today", "ending"),
         )

@@ -124,8 +124,9 @@ class WebQueries:
     async def counts(self) -> ports.Counts:
         """Figures of the whole store."""
         found = await self._run(figures)
-        oldest = (datetime.now(UTC) - found.oldest_due).total_seconds() if found.oldest_due else 0.0
-        return ports.Counts(found.due, found.dead, max(0.0, oldest), found.events, found.wakes)
+        now = datetime.now(UTC)
+        oldest = {channel: max(0.0, (now - since).total_seconds()) for channel, since in found.oldest_due.items()}
+        return ports.Counts(found.due, found.dead, oldest, found.events, found.wakes)
 
 
 def _case_state(*, closed: bool) -> str:

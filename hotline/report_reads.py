@@ -11,11 +11,13 @@ import sqlalchemy as sa
 
 from conf.settings import Settings
 from hotline.domain.testplan import TestPlan
+from hotline.plan_views import plan_views
 from hotline.reports.connection_rate import Targets, connection_rate, day_number
 from hotline.reports.figures import ConnectionRate, Wanted
 from hotline.storage.queries import test_calls as q
 from hotline.storage.reading import Reader
 from hotline.storage.store import StorageError
+from hotline.testcalls.marking import Marked, NoTelephone, Taken, mark
 from hotline.web import ports
 from hotline.web import report_ports as rp
 
@@ -49,6 +51,10 @@ class TestCallReads:
         except StorageError as error:
             raise ports.Unavailable(str(error)) from error
 
+    async def standings(self) -> Sequence[rp.TestPlanView]:
+        """How each plan stands now."""
+        return await self._run(plan_views, self._settings, self.now())
+
     async def connection_rate(self, wanted: Wanted) -> ConnectionRate:
         """The figures of some days."""
         testing = self._settings.testing
@@ -74,6 +80,28 @@ class TestCallReads:
     async def recording(self, name: str) -> bytes | None:
         """The WAV file of that name; None when it is not in the folder of recordings."""
         return await self._run(_read, self._settings.asterisk.recordings.absolute(), name)
+
+    async def mark(self, recording: str, name: str, *, replace: bool) -> Marked:
+        """Make a recording the template `name`. Raises: MarkRefused, Unavailable."""
+        recordings, templates = self._settings.asterisk.recordings.absolute(), self._settings.testing.templates.absolute()
+        return await self._run(_make_template, recordings, recording, templates, name, replace)
+
+
+def _make_template(
+    _connection: sa.Connection, recordings: Path, recording: str, templates: Path, name: str, replace: bool
+) -> Marked:
+    """In a thread, as `_read`. Raises: MarkRefused."""
+    path = inside(recordings, recording)
+    if path is None:
+        raise rp.MarkRefused("no_recording", "there is no such recording")
+    try:
+        return mark(path, templates, name, replace=replace)
+    except NoTelephone as error:
+        raise rp.MarkRefused("bad_recording", str(error)) from error
+    except Taken as error:
+        raise rp.MarkRefused("taken", f"there is another recording {name}") from error
+    except OSError as error:
+        raise ports.Unavailable(f"the template can't be stored: {error.strerror}") from error
 
 
 def _read(_connection: sa.Connection, folder: Path, name: str) -> bytes | None:

@@ -72,6 +72,7 @@ _DECIDE: dict[type[cmd.Command], Callable[[Step, Any], None]] = {
     tc.TellStaff: testplans.tell,
     tc.EnterTestCall: testcalls.entered,
     tc.CorrectTestCall: testcalls.corrected,
+    tc.MarkRecording: testcalls.marked,
     tc.SignForm: testplans.sign,
 }
 

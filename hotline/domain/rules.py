@@ -119,10 +119,12 @@ class TestingRules(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         grace_s: seconds after which a slot that was not dialled is missed.
+        unmeasured_s: seconds without a call that counts after which staff are told.
         watch: the sequential test that sounds the alarm.
     """
 
     __test__ = False
 
     grace_s: int = 60
+    unmeasured_s: int = 900
     watch: Watching = msgspec.field(default_factory=lambda: design(USUAL_CALLS_PER_MONTH))

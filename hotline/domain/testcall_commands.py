@@ -133,6 +133,14 @@ class CorrectTestCall(Command, frozen=True, kw_only=True, gc=False):
     note: str
 
 
+class MarkRecording(Command, frozen=True, kw_only=True, gc=False):
+    """In "test:ID": a person has marked the call's recording as right; it is the template `name` now, maybe for another one."""
+
+    name: str
+    by: str
+    replaced: bool = False
+
+
 class SignForm(Command, frozen=True, kw_only=True, gc=False):
     """In "form:NAME:YYYYMMDD": a person signs a day's form, whose figures are given as JSON. A signed form is signed once."""
 

@@ -109,6 +109,27 @@ class AlarmEnded(Event, frozen=True, gc=False):
     since: datetime
 
 
+class MeasuringStopped(Event, frozen=True, gc=False):
+    """Since `since`, `attempts` of the plan said nothing of the hotline: own faults, missed slots, wrong numbers.
+
+    It is the row of the outbox by which people are told; no rate has dropped.
+    """
+
+    plan: str
+    route: str
+    attempts: int
+    since: datetime
+
+
+class MeasuringResumed(Event, frozen=True, gc=False):
+    """A call of the plan counts again; `of` is the MeasuringStopped. It is the row of the outbox by which people are told."""
+
+    plan: str
+    route: str
+    of: int
+    since: datetime
+
+
 class AlarmSent(Event, frozen=True, gc=False):
     """Whoever is to know of an alarm or its end has been told; `row` is its event, `unreached` names hooks given up on."""
 
@@ -227,6 +248,16 @@ class TestCallCorrected(Event, frozen=True, gc=False):
     was: str
     by: str
     note: str
+
+
+class TestCallMarked(Event, frozen=True, gc=False):
+    """A person marked the call's recording as right: plans that expect `name` listen for it; `replaced`: in place of another."""
+
+    __test__ = False
+
+    name: str
+    by: str
+    replaced: bool = False
 
 
 class FormSigned(Event, frozen=True, gc=False):

@@ -157,6 +157,14 @@ def corrected(step: Step, command: tc.CorrectTestCall) -> None:
         step.begin(te.TestCallCorrected(command.ending, call.ending, command.by, command.note), command.id or command.stream)
 
 
+def marked(step: Step, command: tc.MarkRecording) -> None:
+    """Note that a call's recording is a template now, and by whom. Raises TestCallRefused for a call that has not ended."""
+    if not _call(step).ending:
+        raise TestCallRefused("this test call has not ended; it has no recording")
+    _person(command.by, command.name)
+    step.begin(te.TestCallMarked(command.name, command.by, command.replaced), command.id or command.stream)
+
+
 def _person(by: str, note: str) -> None:
     if not by.strip():
         raise TestCallRefused("it must be said who enters this")

@@ -55,6 +55,9 @@ class Plan(msgspec.Struct):
         trying: the second route being tried; None while none is.
         alarm: id of the alarm that is on; 0: none.
         alarm_at: since when it is on.
+        idle, idle_since: how many attempts since the newest that counts said nothing, and the slot of the first of them.
+        stopped, stopped_since: id of the MeasuringStopped that is on, 0: none; since when nothing was measured.
+        unreached: hooks that could not be told of the newest alarm, or of its end.
     """
 
     live: dict[str, Live] = {}
@@ -70,10 +73,19 @@ class Plan(msgspec.Struct):
     trying: Trying | None = None
     alarm: int = 0
     alarm_at: datetime | None = None
+    idle: int = 0
+    idle_since: datetime | None = None
+    stopped: int = 0
+    stopped_since: datetime | None = None
+    unreached: tuple[str, ...] = ()
 
     def under_way(self) -> int:
         """How many of its own calls are under way."""
         return sum(live.source != SECOND_ROUTE for live in self.live.values())
+
+    def idled(self, planned_at: datetime) -> None:
+        """An attempt of a slot has said nothing of the hotline."""
+        self.idle, self.idle_since = self.idle + 1, self.idle_since or planned_at
 
     def begin(self, day: int) -> None:
         """A day has begun: count anew."""
@@ -96,6 +108,8 @@ def _planned(plan: Plan, event: te.TestCallPlanned, _id: int, _at: datetime, _ru
 
 
 def _missed(plan: Plan, event: te.TestSlotMissed, _id: int, _at: datetime, _rules: Rules) -> None:
+    if event.source == "plan":
+        plan.idled(event.planned_at)
     if event.source == "plan" and (plan.last_slot is None or event.planned_at > plan.last_slot):
         plan.last_slot = plan.dialled_at = event.planned_at
 
@@ -106,7 +120,9 @@ def _decided(plan: Plan, event: te.TestVerdictReached, _id: int, _at: datetime, 
 
 
 def _weighed(plan: Plan, event: te.TestCallWeighed, _id: int, _at: datetime, _rules: Rules) -> None:
-    plan.live.pop(event.attempt, None)
+    live = plan.live.pop(event.attempt, None)
+    if event.ending not in VALID and event.source == "plan" and live is not None:
+        plan.idled(live.planned_at)
     if event.ending not in VALID or event.source == UNKNOWN:
         return
     good = event.ending in HOTLINE_GOOD
@@ -115,6 +131,7 @@ def _weighed(plan: Plan, event: te.TestCallWeighed, _id: int, _at: datetime, _ru
             plan.trying.valid += 1
             plan.trying.good += good
         return
+    plan.idle, plan.idle_since = 0, None
     plan.watch = Watch(event.score, event.bad_in_a_row, event.alarm)
     if not event.alarm:
         plan.trying = None  # it is well again before the second route has told, so there is no alarm to raise
@@ -137,6 +154,18 @@ def _ended(plan: Plan, _event: te.AlarmEnded, _id: int, _at: datetime, _rules: R
     plan.alarm, plan.alarm_at = 0, None
 
 
+def _stopped(plan: Plan, event: te.MeasuringStopped, event_id: int, _at: datetime, _rules: Rules) -> None:
+    plan.stopped, plan.stopped_since = event_id, event.since
+
+
+def _resumed(plan: Plan, _event: te.MeasuringResumed, _id: int, _at: datetime, _rules: Rules) -> None:
+    plan.stopped, plan.stopped_since = 0, None
+
+
+def _sent(plan: Plan, event: te.AlarmSent, _id: int, _at: datetime, _rules: Rules) -> None:
+    plan.unreached = event.unreached
+
+
 def _signed(form: Form, event: te.FormSigned, _id: int, at: datetime, _rules: Rules) -> None:
     form.by, form.at = event.by, at
 
@@ -149,6 +178,9 @@ EVOLVE: Mapping[type[Event], Callable[[Any, Any, int, datetime, Rules], None]] =
     te.SecondRouteTried: _tried,
     te.AlarmRaised: _raised,
     te.AlarmEnded: _ended,
+    te.AlarmSent: _sent,
+    te.MeasuringStopped: _stopped,
+    te.MeasuringResumed: _resumed,
     te.FormSigned: _signed,
 }
 """How these events change a Plan or a Form."""

@@ -13,6 +13,7 @@ from hotline.domain import testcall_commands as tc
 from hotline.domain import testcall_events as te
 from hotline.domain.errors import TestCallRefused
 from hotline.domain.events import MtQueued
+from hotline.domain.measuring import look
 from hotline.domain.rates.endings import HOTLINE_GOOD, VALID
 from hotline.domain.rates.intervals import Verdict
 from hotline.domain.rates.sequential import IN_A_ROW, Watch, evolve
@@ -122,6 +123,7 @@ def _miss(step: Step, plan: TestPlan, command: tc.OpenSlot, why: str) -> None:
     source = "asked" if command.by else "plan"
     who = (plan.route, plan.number, plan.caller_id)
     step.record(te.TestSlotMissed(command.attempt, plan.name, *who, command.planned_at, day, hour, why, plan.kind, source))
+    look(step, _plan(step), plan)
     step.result = MISSED
 
 
@@ -157,6 +159,7 @@ def weigh(step: Step, command: tc.WeighTestCall) -> None:
         _second_route(step, state, plan)
     elif counts and after.alarm != before.alarm:
         _turned(step, state, plan, before)
+    look(step, state, plan)
 
 
 def _turned(step: Step, state: Plan, plan: TestPlan, before: Watch) -> None:

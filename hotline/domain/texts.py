@@ -68,6 +68,8 @@ PLACEHOLDERS: dict[str, frozenset[str]] = {
     "alarm_hotline": frozenset({"plan", "route", "failed", "calls"}),
     "alarm_unknown": frozenset({"plan", "route", "failed", "calls"}),
     "alarm_ended": frozenset({"plan", "route"}),
+    "measuring_stopped": frozenset({"plan", "route"}),
+    "measuring_resumed": frozenset({"plan", "route"}),
     "call_back_unserved": frozenset(),
     "case_closed": frozenset({"case", "note"}),
     "unit_monthly": frozenset(),
@@ -101,6 +103,8 @@ REQUIRED: dict[str, frozenset[str]] = {
     "alarm_hotline": frozenset({"plan"}),
     "alarm_unknown": frozenset({"plan"}),
     "alarm_ended": frozenset({"plan"}),
+    "measuring_stopped": frozenset({"plan"}),
+    "measuring_resumed": frozenset({"plan"}),
     "reminder": frozenset({"name", "price", "code"}),
 }
 """Placeholders without which a text would keep from the subscriber what he must be told.

@@ -84,7 +84,12 @@ def _test_weighed(writes: Writes, _o: Mapping[str, str], _id: int, _stream: str,
 
 
 def _alarm_queued(
-    writes: Writes, owner: Mapping[str, str], event_id: int, stream: str, at: int, _: te.AlarmRaised | te.AlarmEnded
+    writes: Writes,
+    owner: Mapping[str, str],
+    event_id: int,
+    stream: str,
+    at: int,
+    _: te.AlarmRaised | te.AlarmEnded | te.MeasuringStopped | te.MeasuringResumed,
 ) -> None:
     writes.queued.append((event_id, stream, "alarm", "due", at, "", owner.get("alarm", "")))
 
@@ -129,6 +134,8 @@ PROJECT: Mapping[type[ev.Event], Project] = {
     te.TestCallCorrected: _test_corrected,
     te.AlarmRaised: _alarm_queued,
     te.AlarmEnded: _alarm_queued,
+    te.MeasuringStopped: _alarm_queued,
+    te.MeasuringResumed: _alarm_queued,
     te.AlarmSent: _alarm_sent,
 }
 """HOT: the kinds of events that change the outbox or the wake-ups, each with what adds its one change to the rows of a commit.

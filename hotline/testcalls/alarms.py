@@ -24,17 +24,24 @@ from twisted.internet.defer import Deferred, maybeDeferred
 from conf.testing import Hook
 from hotline.domain.commands import Command
 from hotline.domain.testcall_commands import NoteAlarmSent, TellStaff
-from hotline.domain.testcall_events import AlarmEnded, AlarmRaised
+from hotline.domain.testcall_events import AlarmEnded, AlarmRaised, MeasuringResumed, MeasuringStopped
 
 log = logging.getLogger(__name__)
 
-Alarm = AlarmRaised | AlarmEnded
+Alarm = AlarmRaised | AlarmEnded | MeasuringStopped | MeasuringResumed
 Row = tuple[int, str, Alarm]
 """Id of the outbox's row, stream, event."""
 Post = Callable[[str, bytes, dict[str, str]], Deferred[int]]
 """Posts a body with headers to an address; fires with the HTTP status, or fails."""
 Insist = Callable[[Command, Callable[[], None]], None]
 FIRST_WAIT_S, LONGEST_WAIT_S = 2.0, 300.0
+KINDS: dict[type[Alarm], str] = {
+    AlarmRaised: "alarm-raised",
+    AlarmEnded: "alarm-ended",
+    MeasuringStopped: "measuring-stopped",
+    MeasuringResumed: "measuring-resumed",
+}
+"""What hooks are told that it is."""
 GIVE_UP_S = 24 * 3600.0
 """How long a hook is tried, in seconds."""
 SIGNATURE = "Shouwen-Signature"
@@ -163,19 +170,21 @@ def _name(url: str) -> str:
 
 
 def _body(event: Alarm) -> dict[str, Any]:
-    kind = "alarm-raised" if isinstance(event, AlarmRaised) else "alarm-ended"
-    return {"kind": kind, **msgspec.structs.asdict(event)}
+    return {"kind": KINDS[type(event)], **msgspec.structs.asdict(event)}
 
 
 def _text(event: Alarm) -> tuple[str, dict[str, str]]:
     words = {"plan": event.plan, "route": event.route}
     if isinstance(event, AlarmRaised):
         return f"alarm_{event.blames}", {**words, "failed": str(event.failed), "calls": str(event.calls)}
-    return "alarm_ended", words
+    return KINDS[type(event)].replace("-", "_"), words
 
 
 def _line(event: Alarm) -> str:
     if isinstance(event, AlarmRaised):
         failed = f"{event.failed} of {event.calls} failed"
         return f"alarm: test plan {event.plan}, route {event.route}: {failed}; at fault: {event.blames}"
-    return f"alarm ended: test plan {event.plan}, route {event.route}"
+    if isinstance(event, MeasuringStopped):
+        since = f"{event.attempts} attempts since {event.since:%Y-%m-%d %H:%M} UTC say nothing"
+        return f"alarm: test plan {event.plan}, route {event.route}, has stopped to measure: {since}"
+    return f"{KINDS[type(event)].replace('-', ' ')}: test plan {event.plan}, route {event.route}"

@@ -8,11 +8,12 @@ from prometheus_client import CollectorRegistry, generate_latest
 from twisted.logger import Logger
 from twisted.web.server import Request
 
-from hotline.metrics import StoreGauges
+from hotline.metrics import PlanGauges, StoreGauges
 from hotline.web import bodies
 from hotline.web.endpoints import Endpoint
 from hotline.web.http import json_reply, reply
 from hotline.web.ports import CHANNELS, Check, Counts, Queries, Readiness, Unavailable
+from hotline.web.report_ports import Measured, TestPlanView
 
 _log = Logger()
 
@@ -28,11 +29,13 @@ async def checks(readiness: Readiness) -> Sequence[Check]:
 class Health:
     """The routes at the root that monitoring asks."""
 
-    def __init__(self, queries: Queries, readiness: Readiness, registry: CollectorRegistry) -> None:
-        """Take the ports and the registry on which everybody counts."""
-        self._queries, self._readiness, self._registry = queries, readiness, registry
+    def __init__(
+        self, queries: Queries, readiness: Readiness, registry: CollectorRegistry, measured: Measured | None = None
+    ) -> None:
+        """Take the ports and the registry on which everybody counts; `measured` where there are test calls."""
+        self._queries, self._readiness, self._registry, self._measured = queries, readiness, registry, measured
         self._store = CollectorRegistry()
-        self._gauges = StoreGauges.on(self._store)
+        self._gauges, self._plans = StoreGauges.on(self._store), PlanGauges.on(self._store)
 
     def endpoints(self) -> Sequence[Endpoint]:
         """The three routes."""
@@ -65,6 +68,7 @@ class Health:
         text = generate_latest(self._registry)
         try:
             self._set(await self._queries.counts())
+            self._set_plans(await self._measured.standings() if self._measured is not None else ())
             text += generate_latest(self._store)
         except Unavailable:
             _log.warn("metrics are shown without the store's figures: it does not answer")
@@ -74,6 +78,17 @@ class Health:
         for state, rows in (("due", counts.due), ("dead", counts.dead)):
             for channel in CHANNELS:
                 self._gauges.outbox.labels(channel, state).set(rows.get(channel, 0))
-        self._gauges.oldest_due_s.set(counts.oldest_due_s)
+        for channel in CHANNELS:
+            self._gauges.oldest_due_s.labels(channel).set(counts.oldest_due_s.get(channel, 0.0))
         self._gauges.events.set(counts.events)
         self._gauges.wakes.set(counts.wakes)
+
+    def _set_plans(self, plans: Sequence[TestPlanView]) -> None:
+        self._plans.today.clear()
+        for each in plans:
+            self._plans.alarm.labels(each.name).set(each.alarm is not None)
+            self._plans.stopped.labels(each.name).set(each.measuring == "stopped")
+            self._plans.valid_at.labels(each.name).set(each.valid_at.timestamp() if each.valid_at is not None else 0)
+            self._plans.untold.labels(each.name).set(len(each.untold))
+            for ending, calls in each.endings.items():
+                self._plans.today.labels(each.name, ending).set(calls)

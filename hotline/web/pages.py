@@ -34,6 +34,7 @@ from hotline.web.ports import (
     Unavailable,
 )
 from hotline.web.rendering import STATIC, Renderer
+from hotline.web.report_ports import Measured
 from hotline.web.stream import Streams
 from hotline.web.telling import Teller
 
@@ -62,10 +63,12 @@ class Pages:
         teller: Teller,
         streams: Streams,
         loopback: bool,
+        measured: Measured | None = None,
     ) -> None:
         """Take the ports; `loopback` says that the service listens on a loopback address only."""
         self._queries, self._commands, self._readiness, self._phone = queries, commands, readiness, phone
         self._catalogue, self._renderer, self._teller, self._streams = catalogue, renderer, teller, streams
+        self._measured = measured
         self._loopback, self._reveal, self._by = loopback, phone is not None, DEMO_BY if phone is not None else PAGE_BY
 
     def pages(self) -> Sequence[Route]:
@@ -212,12 +215,14 @@ class Pages:
         try:
             counts = await self._queries.counts()
             rows = await self._queries.outbox("dead", ROWS_SHOWN)
+            plans = await self._measured.standings() if self._measured is not None else ()
         except Unavailable:
-            counts, rows = Counts({}, {}, 0, 0, 0), ()
+            counts, rows, plans = Counts({}, {}, {}, 0, 0), (), ()
         letters = [self._teller.row(row, lang, reveal=self._reveal) for row in rows]
         records = self._queries.disagreements()
         return {
-            "checks": made, "counts": counts, "letters": letters, "state": "dead", "reveal": self._reveal, "records": records
+            "checks": made, "counts": counts, "letters": letters, "state": "dead", "reveal": self._reveal, "records": records,
+            "plans": plans, "oldest_s": max(counts.oldest_due_s.values(), default=0.0),
         }  # fmt: skip
 
     async def _rows(self, request: Request) -> dict[str, Any]:

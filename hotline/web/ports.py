@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, get_args
 
 import msgspec
 
 from hotline.domain.commands import Command
 
-Channel = Literal["sms", "billing", "call"]
-CHANNELS: tuple[Channel, ...] = ("sms", "billing", "call")
+Channel = Literal["sms", "billing", "call", "test", "alarm"]
+CHANNELS: tuple[Channel, ...] = get_args(Channel)
 RowState = Literal["dead", "due"]
 
 
@@ -131,12 +131,12 @@ class OutboxRow(msgspec.Struct, frozen=True):
 
     Attributes:
         id: id of the event that queued it.
-        stream: the subscriber's MSISDN.
+        stream: the subscriber's MSISDN; "plan:NAME" in the channels test and alarm.
         channel: what carries it.
         state: "due" (waits or is being tried) or "dead" (waits for a person).
         since: when it came into this state, aware UTC.
         reason: why it is dead or was put off, in words, or "".
-        kind: the queuing event's class (MtQueued, BillingQueued).
+        kind: the queuing event's class (MtQueued, BillingQueued, …).
         body: that event's fields.
     """
 
@@ -151,11 +151,11 @@ class OutboxRow(msgspec.Struct, frozen=True):
 
 
 class Counts(msgspec.Struct, frozen=True):
-    """Figures of the whole store: rows due and dead by channel, age of the oldest due row in seconds, events, wake-ups."""
+    """Figures of the store: rows due and dead, and for how many seconds the oldest waits, by channel; events, wake-ups."""
 
     due: Mapping[str, int]
     dead: Mapping[str, int]
-    oldest_due_s: float
+    oldest_due_s: Mapping[str, float]
     events: int
     wakes: int
 

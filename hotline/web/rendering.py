@@ -13,7 +13,7 @@ from markupsafe import Markup
 
 from hotline.domain.money import yuan
 from hotline.reports.words import percent
-from hotline.web.ports import TimelineEvent
+from hotline.web.ports import CHANNELS, TimelineEvent
 from hotline.web.staff import StaffTexts
 from hotline.web.telling import Teller
 
@@ -39,6 +39,7 @@ class Renderer:
         )
         self._jinja.filters |= {"yuan": yuan, "when": teller.when, "clock": teller.clock, "percent": percent}
         self._jinja.globals |= {"stamp": STAMP, "word": texts.word, "zone": teller.zone, "reports": reports}
+        self._jinja.globals["channels"] = [*CHANNELS]
 
     def page(self, template: str, lang: str, **words: Any) -> str:
         """A whole page or a part of one; `t` are its labels."""

@@ -1,4 +1,4 @@
-"""What a person does on the pages of test calls: sign a day's form, enter a call made by hand, correct an ending."""
+"""What a person does on the pages of test calls: sign a form, enter a call made by hand, correct an ending, mark a recording."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import msgspec
 from msgspec import Meta
 from twisted.web.server import Request
 
-from hotline.domain.testcall_commands import CorrectTestCall, EnterTestCall, SignForm
+from hotline.domain.testcall_commands import CorrectTestCall, EnterTestCall, MarkRecording, SignForm
 from hotline.reports.figures import Wanted
 from hotline.web.bodies import NO_CONTROLS
 from hotline.web.guard import require_same_origin
 from hotline.web.http import Answer, Refusal, json_reply, read_json
 from hotline.web.ports import Commands
 from hotline.web.report_pages import FORM, LIST, Door, seen
-from hotline.web.report_ports import Measured
+from hotline.web.report_ports import MarkRefused, Measured
 
 NAME = "connection-rate"
 Person = Annotated[str, Meta(min_length=1, max_length=40, pattern=NO_CONTROLS)]
@@ -64,8 +64,16 @@ class CorrectBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     note: Annotated[str, Meta(min_length=1, max_length=500, pattern=NO_CONTROLS)]
 
 
+class MarkBody(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Under which name a call's recording is right, who says so, and whether it takes the place of another of that name."""
+
+    name: Annotated[str, Meta(pattern=r"^[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}\Z", description="1 to 64 letters, digits, or _ . -")]
+    by: Person
+    replace: bool = False
+
+
 class ActedBody(msgspec.Struct, frozen=True):
-    """What was signed, entered or corrected; `new` is false when it had been before."""
+    """What was signed, entered, corrected or marked; `new` is false when it had been before."""
 
     id: str
     new: bool
@@ -84,6 +92,7 @@ class ReportActs:
             ("POST", f"{FORM}/sign", self.sign),
             ("POST", LIST, self.enter),
             ("POST", f"{LIST}/<attempt>/correct", self.correct),
+            ("POST", f"{LIST}/<attempt>/mark", self.mark),
         )
 
     async def sign(self, request: Request) -> bytes:
@@ -143,9 +152,40 @@ class ReportActs:
         )
         return json_reply(request, 200, ActedBody(attempt, new))
 
+    async def mark(self, request: Request, attempt: str) -> bytes:
+        """POST a name under which the call's recording is right; 409 when another has it and is not to be replaced."""
+        self._admit(request)
+        body = read_json(request, MarkBody)
+        told = await self._measured.call(attempt)
+        if told is None:
+            raise Refusal(404, "not_found", "there is no such test call", "Open it from the list.")
+        try:
+            if not told.call.recording:
+                raise MarkRefused("no_recording", "this call has no recording")
+            was = await self._measured.mark(told.call.recording, body.name, replace=body.replace)
+        except MarkRefused as error:
+            status, way_out = _MARK_REFUSED[error.code]
+            raise Refusal(status, error.code, str(error), way_out) from None
+        # the file comes first: if it can't be noted who marked it, the next click finds it, and notes him
+        before = [each.body["name"] for each in told.events if each.kind == "TestCallMarked"]
+        if was == "same" and body.name in before:
+            return json_reply(request, 200, ActedBody(attempt, False))
+        command_id = f"mark:{attempt}:{body.name}:{len(before)}"
+        marked = MarkRecording(
+            stream=f"test:{attempt}", id=command_id, name=body.name, by=body.by.strip(), replaced=was == "replaced"
+        )
+        return json_reply(request, 200, ActedBody(attempt, await self._commands.execute(marked)))
+
     def _admit(self, request: Request) -> None:
         self._door.admit(request)
         require_same_origin(request)
+
+
+_MARK_REFUSED = {
+    "no_recording": (409, "Take a call that was answered, and whose recording is still kept."),
+    "bad_recording": (422, "Take the recording of another call."),
+    "taken": (409, "Give another name, or say that it is to be replaced."),
+}
 
 
 def _local(text: str, zone: ZoneInfo) -> datetime:

@@ -162,9 +162,15 @@ class ReportPages:
             "steps": self._renderer.steps(told.events, lang, reveal=True),
             "sound": f"{LIST}/{quote(attempt, safe='')}/recording" if sound else "",
             "endings": list(Ending),
+            "expect": self._markable(told.call.plan),
             "list": f"{LIST}?{urlencode({'from': day, 'kind': told.call.kind})}",
         }
         return self._page(request, "testcall.html", **given)
+
+    def _markable(self, name: str) -> list[str]:
+        """What the plan expects that a recording may be marked as; LANGUAGE/NAME is a prompt of the hotline's own."""
+        plan = next((each for each in self._measured.plans if each.name == name), None)
+        return [each for each in plan.expect if "/" not in each] if plan is not None else []
 
     async def recording(self, request: Request, attempt: str) -> bytes:
         """GET a call's sound."""

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Sequence
 from datetime import date, datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
+from hotline.domain.rates.intervals import Rate
 from hotline.domain.testplan import TestPlan
 from hotline.reports.figures import ConnectionRate, Wanted
 from hotline.web.ports import TimelineEvent
@@ -81,12 +82,95 @@ class TestCallTold(msgspec.Struct, frozen=True):
     events: list[TimelineEvent]
 
 
+class AlarmOn(msgspec.Struct, frozen=True):
+    """An alarm that is on: `why` is cusum or in_a_row, `blames` route, hotline or unknown; `failed` of `calls` failed."""
+
+    since: datetime
+    why: str
+    blames: str
+    calls: int
+    failed: int
+
+
+class UntoldView(msgspec.Struct, frozen=True):
+    """Somebody who is not told of an alarm, or of its end.
+
+    Attributes:
+        what: alarm (somebody is not reached yet, and is tried again), text (the SMSC has not taken it) or hook (given up).
+        since: since when; null for a hook.
+        whom: a masked number, or the host of a hook, whose path may be a secret; "" for an alarm.
+        reason: why a text is a dead letter, or "".
+    """
+
+    what: Literal["alarm", "text", "hook"]
+    since: datetime | None = None
+    whom: str = ""
+    reason: str = ""
+
+
+class AttemptSeen(msgspec.Struct, frozen=True):
+    """The newest attempt of a plan: when it was planned, how it ended, and what was wrong with us where the fault was our own."""
+
+    id: str
+    planned_at: datetime
+    ending: str
+    why: str = ""
+
+
+Measuring = Literal["yes", "stopped", "decided", "not_now", "not_yet"]
+
+
+class TestPlanView(msgspec.Struct, frozen=True):
+    """How a test plan stands today.
+
+    Attributes:
+        measuring: yes; stopped (no call that counts for `[testing] unmeasured_s`, though slots have passed: see `last`); decided
+            (its verdict is in, so it makes no more calls today); not_now (none was due for that long); not_yet (there was none).
+        under_way: calls that have not ended.
+        last: its newest attempt; null where there was none for a month.
+        valid_at: when the newest attempt that counts was planned; null likewise.
+        endings: today's attempts by ending, as the day's form counts them.
+        own_fault, missed: of these, those that say nothing of the hotline.
+        rate: the hotline system rate of today's valid attempts, with its interval and verdict.
+        alarm: what is on; null for none.
+        untold: who was not told.
+    """
+
+    __test__ = False
+
+    name: str
+    kind: str
+    route: str
+    number: str
+    measuring: Measuring
+    under_way: int
+    last: AttemptSeen | None
+    valid_at: datetime | None
+    endings: dict[str, int]
+    own_fault: int
+    missed: int
+    rate: Rate
+    alarm: AlarmOn | None
+    untold: list[UntoldView]
+
+
+class MarkRefused(Exception):
+    """A recording can't be a template: `code` is no_recording, bad_recording or taken; the text says why."""
+
+    def __init__(self, code: str, why: str) -> None:
+        super().__init__(why)
+        self.code = code
+
+
 class Measured(Protocol):
     """Test calls and what is made of them. All reads may raise Unavailable."""
 
     @property
     def plans(self) -> Sequence[TestPlan]:
         """What is set to be tested."""
+
+    def standings(self) -> Awaitable[Sequence[TestPlanView]]:
+        """How each plan stands, in the order of the settings."""
 
     def connection_rate(self, wanted: Wanted) -> Awaitable[ConnectionRate]:
         """The figures of some days."""
@@ -99,6 +183,12 @@ class Measured(Protocol):
 
     def recording(self, name: str) -> Awaitable[bytes | None]:
         """The WAV file of that name; None when it is not there, or not in the folder of recordings."""
+
+    def mark(self, recording: str, name: str, *, replace: bool) -> Awaitable[Literal["new", "replaced", "same"]]:
+        """Make the recording the template `name`, in place of another only if that is said; what was there before.
+
+        Raises: MarkRefused.
+        """
 
     def today(self) -> date:
         """The day in the zone."""

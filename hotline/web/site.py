@@ -89,9 +89,9 @@ class Web:
         phone = Phone(demo, catalogue, renderer, queries, commands) if demo is not None else None
         self._pages = Pages(
             queries=queries, commands=commands, readiness=readiness, phone=phone, catalogue=catalogue, renderer=renderer,
-            teller=teller, streams=self._streams, loopback=loopback,
+            teller=teller, streams=self._streams, loopback=loopback, measured=measured,
         )  # fmt: skip
-        api, health = Api(queries, commands, catalogue, teller, tokens), Health(queries, readiness, metrics_registry)
+        api, health = Api(queries, commands, catalogue, teller, tokens), Health(queries, readiness, metrics_registry, measured)
         described = Endpoint("GET", "/api/openapi.json", "openapi", "This description", self._describe, returns=Any, open=True)
         reported = [*Uses(commands, tokens).endpoints(), *Agents(queries, commands, tokens).endpoints()]
         reported += [*Cases(queries, commands, tokens).endpoints(), *Records(queries, tokens).endpoints()]

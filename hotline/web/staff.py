@@ -18,15 +18,21 @@ import msgspec
 
 from hotline.domain.events import EVENTS
 from hotline.domain.texts import LANGS, BadTexts
+from hotline.web.ports import CHANNELS
 from hotline.web.reasons import FORMS, SmscWords, tell
 
 DERIVED: dict[str, str] = {"service": "code", "price": "price_fen", "services": "codes", "took": "ms"}
 """Placeholders made from a field: the service's name, the price in yuan, the names of several services, how long it took."""
 
-VARIANTS: dict[str, tuple[str, ...]] = {"ReceiptReceived": ("unmatched",), "Cancelled": ("elsewhere",), "CaseOpened": ("spoken",)}
+VARIANTS: dict[str, tuple[str, ...]] = {
+    "ReceiptReceived": ("unmatched",),
+    "Cancelled": ("elsewhere",),
+    "CaseOpened": ("spoken",),
+    "TestCallMarked": ("replaced",),
+}
 """Kinds that have a second template, `Kind.variant`.
 
-A receipt that fits no message, a cancellation not made by text, a complaint that was recorded.
+A receipt that fits no message, a cancellation not made by text, a complaint that was recorded, a recording in place of another.
 """
 
 Tables = Mapping[str, Any]
@@ -117,5 +123,6 @@ def _placeholder_problems(where: str, templates: Mapping[str, str], known: Mappi
 
 
 def _page_problems(pages: Mapping[str, Mapping[str, str]]) -> list[str]:
-    every = set().union(*pages.values())
+    every: set[str] = set().union(*pages.values())
+    every |= {f"channel_{channel}" for channel in CHANNELS}
     return [f"staff.{lang}: page.{key} is missing" for lang in LANGS for key in sorted(every - set(pages[lang]))]

@@ -13,6 +13,7 @@ import msgspec
 from hotline.domain.catalogue import Catalogue
 from hotline.domain.money import yuan
 from hotline.domain.msisdn import mask
+from hotline.domain.testplan import PREFIX
 from hotline.web.ports import OutboxRow, TimelineEvent
 from hotline.web.reasons import SmscWords
 from hotline.web.staff import StaffTexts
@@ -146,6 +147,7 @@ class Teller:
             "id": row.id,
             "number": row.stream if reveal else mask(row.stream),
             "stream": row.stream,
+            "plan": row.stream.removeprefix(PREFIX) if row.stream.startswith(PREFIX) else "",
             "channel": row.channel,
             "state": row.state,
             "since": self.when(row.since),
@@ -205,6 +207,8 @@ def _variant(kind: str, body: dict[str, Any]) -> str:
         return "Cancelled.elsewhere"
     if kind == "CaseOpened" and body.get("recording"):
         return "CaseOpened.spoken"
+    if kind == "TestCallMarked" and body.get("replaced"):
+        return "TestCallMarked.replaced"
     return kind
 
 

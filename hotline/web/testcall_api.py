@@ -16,7 +16,7 @@ from hotline.web.endpoints import Endpoint, Parameter
 from hotline.web.guard import token_name
 from hotline.web.http import Refusal, json_reply, read_json, whole_number
 from hotline.web.ports import Commands
-from hotline.web.report_ports import Measured, TestCallView
+from hotline.web.report_ports import Measured, TestCallView, TestPlanView
 from hotline.web.report_query import calls_wanted, wanted
 
 LIST_MOST = 1000
@@ -51,6 +51,14 @@ class TestCallsBody(msgspec.Struct, frozen=True):
     next_after: str | None = None
 
 
+class TestPlansBody(msgspec.Struct, frozen=True):
+    """All plans of the settings, in their order."""
+
+    __test__ = False
+
+    plans: list[TestPlanView]
+
+
 class TestCallApi:
     """Answers programs that ask for test calls; a token's holder sees everything."""
 
@@ -68,6 +76,15 @@ class TestCallApi:
         by = Parameter("by", "query", "How `by` is divided", {"type": "string", "enum": list(BYS)})
         name = Parameter("name", "path", "connection-rate", {"type": "string", "enum": ["connection-rate"]})
         return (
+            Endpoint(
+                "GET",
+                "/api/v1/test-plans",
+                "getTestPlans",
+                "How each test plan stands: its last attempt, today's counts and verdict, its alarm, and who was not told",
+                self.plans,
+                returns=TestPlansBody,
+                refusals=(503,),
+            ),
             Endpoint(
                 "GET",
                 "/api/v1/test-calls",
@@ -100,6 +117,11 @@ class TestCallApi:
                 refusals=(404, 422, 503),
             ),
         )
+
+    async def plans(self, request: Request) -> bytes:
+        """GET how the plans stand."""
+        token_name(request, self._tokens)
+        return json_reply(request, 200, TestPlansBody([*await self._measured.standings()]))
 
     async def calls(self, request: Request) -> bytes:
         """GET test calls."""

@@ -15,8 +15,10 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from hotline.storage.upgrade import upgrade
+from tests.kit.announcements import spoken
 from tests.kit.chromium import Chromium
 from tests.kit.measured import SETTINGS, dialling, settings_for
+from tests.web.test_marking import write
 
 ZONE = ZoneInfo("Asia/Shanghai")
 
@@ -85,3 +87,29 @@ def test_a_day_is_completed_signed_and_corrected_in_the_browser(tmp_path: Path, 
         overflow = browser.do("document.documentElement.scrollWidth > document.documentElement.clientWidth")
         assert overflow is False
     assert browser.errors == []
+
+
+def test_a_recording_is_marked_as_right_in_the_browser(tmp_path: Path, browser: Chromium) -> None:
+    url = f"sqlite:///{tmp_path / 'house.db'}"
+    upgrade(url)
+    with dialling(settings_for(url, tmp_path)) as dialler:
+        attempts = dialler.calls("daily-mobile", datetime.now(UTC) - timedelta(minutes=5), ["answered-wrong-prompt"] * 2)
+    recordings = [tmp_path / "recordings" / f"{each}.wav" for each in attempts]
+    for words, path in zip(("您好，欢迎致电外包坐席。", "晚上好，欢迎致电外包坐席。"), recordings, strict=True):
+        write(path, spoken(words))
+    config = tmp_path / "shouwen.toml"
+    config.write_text(SETTINGS.format(url=url, folder=tmp_path).replace("[web]", '[web]\nlisten = "127.0.0.1:0"'), "utf-8")
+    marked, form = tmp_path / "templates" / "evening.wav", 'form[data-post$="mark"]'
+    with serving(config) as base:
+        browser.open(f"{base}/test-calls/{attempts[0]}?lang=en")
+        fill(browser, form, name="evening", by="Wang")
+        browser.until("document.body.innerText.includes('marked the recording as right under evening')")
+        assert marked.read_bytes() == recordings[0].read_bytes()
+        browser.open(f"{base}/test-calls/{attempts[1]}?lang=en")
+        fill(browser, form, name="evening", by="Wang")
+        browser.until("document.getElementById('toast').innerText.includes('another recording')")
+        browser.click(f"{form} [name=replace]")
+        browser.click(f"{form} button")
+        browser.until("document.body.innerText.includes('in place of the one before')")
+        assert marked.read_bytes() == recordings[1].read_bytes()
+    assert [each for each in browser.errors if "409" not in each] == []

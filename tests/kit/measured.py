@@ -154,6 +154,12 @@ class Dialler:
         with self._engine.begin() as connection:
             return {msgspec.json.decode(row.body)["attempt"]: row.id for row in connection.execute(query, {"stream": stream})}
 
+    def newest(self, stream: str, kind: str) -> int:
+        """The id of the stream's newest event of a kind."""
+        query = sa.text("SELECT max(id) FROM event WHERE stream = :stream AND kind = :kind")
+        with self._engine.begin() as connection:
+            return int(connection.execute(query, {"stream": stream, "kind": kind}).scalar_one())
+
     def day(self, day: date, *, bad: float = 0.004, worst: tuple[int, ...] = ()) -> None:
         """A day of both plans, every hour: `bad` of the calls fail somehow, one in eight of those in the `worst` hours."""
         failing = [each for each in WAYS if each != "answered-ok"]

@@ -104,7 +104,7 @@ def test_timeline(driven, ask):
 
 
 def test_outbox(driven, ask):
-    assert ask(figures).oldest_due is None
+    assert ask(figures).oldest_due == {}
     driven.run(text(ANN, "DZ 10"))
     driven.pass_(minutes=1)
     driven.run(text(BEN, "DZ 10"))
@@ -124,7 +124,9 @@ def test_outbox(driven, ask):
     assert ask(waiting_row, 1) is None
     counted = ask(figures)
     assert (counted.due, counted.dead, counted.wakes) == ({"sms": 1, "billing": 1}, {"sms": 1}, 2)
-    assert second_of(counted.oldest_due) == START + timedelta(minutes=1)
+    assert {channel: second_of(at) for channel, at in counted.oldest_due.items()} == dict.fromkeys(
+        ("sms", "billing"), START + timedelta(minutes=1)
+    )
     assert counted.events == len(list(ask(lambda connection: list(by_id(connection)))))
 
 

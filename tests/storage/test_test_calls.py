@@ -12,13 +12,15 @@ import sqlalchemy as sa
 
 from hotline.domain.call_events import AskedForAgent, Connected
 from hotline.domain.rates.endings import Ending
-from hotline.domain.testcall_commands import CorrectTestCall, EnterTestCall
+from hotline.domain.testcall_commands import CorrectTestCall, EnterTestCall, OpenSlot, TellStaff
 from hotline.reports.connection_rate import Targets, connection_rate
 from hotline.reports.figures import Wanted
 from hotline.storage.codec import encode_event, to_us
 from hotline.storage.opening import reading_engine, writing_engine
 from hotline.storage.queries import test_calls as q
 from hotline.storage.queries.asking import asked
+from hotline.storage.queries.outbox import figures
+from hotline.storage.queries.standings import standings
 from hotline.storage.rebuild import rebuild
 from hotline.storage.schema import event, test_call, test_count
 from hotline.storage.test_counts import miscounted, recount
@@ -29,6 +31,7 @@ DAY = date(2026, 11, 24)
 ZONE = ZoneInfo("Asia/Shanghai")
 NOON = datetime(2026, 11, 24, 4, 0, tzinfo=UTC)
 """12:00 in Shanghai."""
+AMY = "8613800000009"
 WHOLE = q.Chosen(20261124, 20261124)
 MIXED = ["answered-ok"] * 6 + ["busy", "busy", "congestion", "answered-silent", "own-fault", "number"]
 
@@ -46,6 +49,17 @@ def read(url, query, *args, **kwargs):
 def by_hand(ending, at=NOON, attempt="manual-1"):
     facts = {"plan": "", "route": "mobile", "number": "10198", "caller_id": "", "planned_at": at, "ending": ending}
     return EnterTestCall(stream=f"test:{attempt}", id=f"enter:{attempt}", by="Wang", **facts)
+
+
+def test_a_call_that_is_still_made_is_not_overdue(url, settings):
+    """A row waits while its call rings and talks, which may take minutes; it is late once it should be over."""
+    plan = settings.test_plan[0]
+    with dialling(settings) as dialler:
+        opened = OpenSlot(stream=plan.stream, id="slot:a", attempt="a", planned_at=NOON + timedelta(seconds=20))
+        dialler.run(opened, at=NOON)
+        found = read(url, figures)
+    assert found.due == {"test": 1}
+    assert found.oldest_due == {"test": NOON + timedelta(seconds=20 + plan.ring_s + plan.listen_s)}
 
 
 def test_counts_are_those_of_the_rows_whatever_is_done(url, settings):
@@ -199,3 +213,24 @@ def test_the_queries_of_a_form_use_the_indices_that_are_there_for_them(sqlite_ur
     assert "event_agents" in whole
     assert "COVERING INDEX test_call_list" in whole
     assert "SCAN" not in whole
+
+
+def test_how_plans_stand_is_read_on_both_databases(url, settings):
+    with dialling(settings) as dialler:
+        dialler.calls("daily-mobile", NOON, ["answered-ok", "busy", "own-fault"])
+        dialler.calls("daily-mobile", NOON + timedelta(minutes=1), ["busy", "busy", "busy"])
+        dialler.calls("daily-mobile", NOON + timedelta(hours=1), ["own-fault"])
+        row = dialler.newest("plan:daily-mobile", "AlarmRaised")
+        words = {"plan": "p", "route": "r"}
+        dialler.run(TellStaff(stream=AMY, id=f"alarm:{row}:{AMY}", key="alarm_ended", words=words))
+    now = (NOON + timedelta(hours=2)).astimezone(ZONE)
+    found = read(url, standings, ["daily-mobile", "daily-unicom"], now, [AMY])
+    mobile, unicom = found["daily-mobile"], found["daily-unicom"]
+    assert mobile.counts == {"answered-ok": 1, "busy": 4, "own-fault": 2}
+    assert (mobile.last.ending, mobile.valid.ending) == ("own-fault", "busy")
+    assert mobile.valid.planned_at == NOON + timedelta(minutes=1, seconds=2)
+    assert (mobile.alarm.failed, mobile.state.alarm) == (3, row)
+    assert [each.what for each in mobile.untold] == ["alarm", "text"]
+    assert (unicom.last, unicom.alarm, unicom.untold) == (None, None, ())
+    later = read(url, standings, ["daily-mobile"], now + timedelta(days=20), [])["daily-mobile"]
+    assert (later.last.id, later.counts) == (mobile.last.id, {})

@@ -50,6 +50,8 @@ CHANGES: list[tuple[ev.Event, str, tuple[Any, ...]]] = [
     (te.TestCallCorrected("busy", "protocol", "amy", "seen"), "corrected", ("busy", "protocol", WHO)),
     (te.AlarmRaised("daily", "a", "cusum", "route", 9, 3), "queued", (ID, WHO, "alarm", "due", AT, "", "bell")),
     (te.AlarmEnded("daily", "a", 18, DUE), "queued", (ID, WHO, "alarm", "due", AT, "", "bell")),
+    (te.MeasuringStopped("daily", "a", 6, DUE), "queued", (ID, WHO, "alarm", "due", AT, "", "bell")),
+    (te.MeasuringResumed("daily", "a", 18, DUE), "queued", (ID, WHO, "alarm", "due", AT, "", "bell")),
     (te.AlarmSent(18), "done", (18,)),
 ]
 OWNERS = {"sms": "ours", "billing": "theirs", "call": "voices", "test": "dialler", "alarm": "bell"}

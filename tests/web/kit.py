@@ -138,7 +138,7 @@ class FakeHouse:
         return self._answer(self.found.get(number))
 
     def counts(self) -> Deferred[Counts]:
-        return self._answer(Counts({"sms": 3}, {"sms": 1, "billing": 2}, 4.5, 120, 7))
+        return self._answer(Counts({"sms": 3}, {"sms": 1, "billing": 2}, {"sms": 4.5}, 120, 7))
 
     def execute(self, command: Command) -> Deferred[Any]:
         if any(each.id == command.id for each in self.executed):
@@ -242,6 +242,9 @@ class NothingMeasured:
 
     def recording(self, name: str) -> Deferred[None]:
         return succeed(None)
+
+    def standings(self) -> Deferred[Any]:
+        return succeed(())
 
     def connection_rate(self, wanted: Wanted) -> Any:
         raise Unavailable("nothing is measured")

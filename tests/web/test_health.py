@@ -37,7 +37,8 @@ def test_metrics(real: Browser) -> None:
     assert 'shouwen_mo_received_total{smsc="main"} 5.0' in reply.text
     assert 'shouwen_ledger_batch_size_bucket{le="5.0"} 1.0' in reply.text
     assert 'shouwen_outbox_rows{channel="billing",state="dead"} 2.0' in reply.text
-    assert "shouwen_outbox_oldest_due_seconds 4.5" in reply.text
+    assert 'shouwen_outbox_oldest_due_seconds{channel="sms"} 4.5' in reply.text
+    assert 'shouwen_outbox_oldest_due_seconds{channel="call"} 0.0' in reply.text
     assert "shouwen_wakes 7.0" in reply.text
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 import sqlalchemy as sa
 
+from hotline.domain.testcall_events import TestCallPlanned
 from hotline.storage.codec import from_us
 from hotline.storage.schema import chain, event, outbox, wake
+
+TESTS_MOST = 1000
+"""Test calls under way that are looked at, the oldest; there are hardly ever more at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,8 +24,8 @@ class Waiting:
 
     Attributes:
         id: id of the event.
-        stream: the subscriber's MSISDN.
-        channel: "sms", "billing" or "call".
+        stream: the subscriber's MSISDN, or that of a test plan.
+        channel: "sms", "billing", "call", "test" or "alarm".
         state: "due" or "dead".
         since: when it came into this state.
         reason: why it is dead, in words, or "".
@@ -47,14 +51,14 @@ class Figures:
 
     Attributes:
         due, dead: rows of the outbox by channel; channels without any are absent.
-        oldest_due: since when the oldest due row waits, or None.
+        oldest_due: since when the oldest due row of each channel waits; a test call waits from when it should be over.
         events: all events ever.
         wakes: wake-ups that are set.
     """
 
     due: Mapping[str, int]
     dead: Mapping[str, int]
-    oldest_due: datetime | None
+    oldest_due: Mapping[str, datetime]
     events: int
     wakes: int
 
@@ -94,19 +98,34 @@ def waiting_row(connection: sa.Connection, row: int) -> Waiting | None:
     return None if found is None else _waiting(found)
 
 
+def _first_over(connection: sa.Connection) -> datetime:
+    """When the first of the test calls under way should be over; their rows are there until then, which is no delay."""
+    tests = sa.and_(outbox.c.channel == "test", outbox.c.state == "due")
+    bodies = connection.execute(_JOINED.where(tests).order_by(outbox.c.id).limit(TESTS_MOST)).all()
+    return min(_over(msgspec.json.decode(row.body, type=TestCallPlanned)) for row in bodies)
+
+
+def _over(call: TestCallPlanned) -> datetime:
+    """The latest time at which a call of a phone has been listened to, or the third text of a test by text has been answered."""
+    takes_s = 3 * call.ring_s if call.kind == "sms" else call.ring_s + call.listen_s
+    return call.planned_at + timedelta(seconds=takes_s)
+
+
 def figures(connection: sa.Connection) -> Figures:
     """Figures for the metrics and the status page."""
     by_state: dict[str, dict[str, int]] = {"due": {}, "dead": {}}
-    oldest = None
+    oldest: dict[str, datetime] = {}
     grouped = sa.select(outbox.c.state, outbox.c.channel, sa.func.count(), sa.func.min(outbox.c.since))
     for state, channel, number, since in connection.execute(grouped.group_by(outbox.c.state, outbox.c.channel)):
         by_state[state][channel] = number
         if state == "due":
-            oldest = since if oldest is None else min(oldest, since)
+            oldest[channel] = from_us(since)
+    if "test" in oldest:
+        oldest["test"] = _first_over(connection)
     return Figures(
         due=by_state["due"],
         dead=by_state["dead"],
-        oldest_due=None if oldest is None else from_us(oldest),
+        oldest_due=oldest,
         events=int(connection.execute(sa.select(sa.func.coalesce(sa.func.sum(chain.c.seq), 0))).scalar_one()),
         wakes=int(connection.execute(sa.select(sa.func.count()).select_from(wake)).scalar_one()),
     )

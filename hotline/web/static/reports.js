@@ -5,6 +5,10 @@ import { ask, toast } from "./common.js";
 const read = (form) => {
   const body = {};
   for (const each of form.elements) {
+    if (each.type === "checkbox") {
+      if (each.checked) body[each.name] = true;
+      continue;
+    }
     if (!each.name || (each.value === "" && !each.required && !("keep" in each.dataset))) continue;
     body[each.name] = each.dataset.sort === "int" ? Number(each.value) : each.value;
   }
