@@ -121,6 +121,7 @@ def connection_rate(
         newest=q.newest(connection, chosen),
         made_at=made_at,
         signed=_signed(connection, wanted),
+        over=wanted.last < made_at.astimezone(zone).date(),
     )
 
 

@@ -29,7 +29,7 @@ def differences(found: ConnectionRate, words: Words) -> list[Difference]:
     """
     if found.signed is None:
         return []
-    old, new = _cells(t.tables(found.signed.figures, words)), _cells(t.tables(found, words))
+    old, new = _cells(t.tables(found.as_signed, words)), _cells(t.tables(found, words))
     keys = [*old, *(key for key in new if key not in old)]
     pairs = ((key, old.get(key, "—"), new.get(key, "—")) for key in keys)
     return [Difference(*key, before, now) for key, before, now in pairs if before != now]

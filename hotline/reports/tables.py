@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from hotline.domain.rates.intervals import Rate
-from hotline.reports.figures import ANSWERED, ENDINGS, EXCLUDED, FAILED, REACHED, ConnectionRate, Group
+from hotline.reports.figures import ANSWERED, ENDINGS, EXCLUDED, FAILED, REACHED, By, ConnectionRate, Group
 from hotline.reports.words import Words, percent, when
 
 Sort = Literal["words", "count", "ratio", "ms"]
@@ -91,11 +91,13 @@ def title(found: ConnectionRate, words: Words) -> str:
 def rates(found: ConnectionRate, words: Words) -> Table:
     """Each rate with its interval and verdict."""
     head = ("indicator", "numerator", "denominator", "share", "interval", "target", "verdict")
-    rows = tuple(_rate(each, words.rate_name(each, found.agent_within_s), words, _behind_rate(each.name)) for each in found.rates)
+    rows = tuple(_rate(each, found, words) for each in found.rates)
     return Table("rates", words("rates"), tuple(words(each) for each in head), rows)
 
 
-def _rate(figure: Rate, name: str, words: Words, behind: _Filters | None) -> tuple[Cell, ...]:
+def _rate(figure: Rate, found: ConnectionRate, words: Words) -> tuple[Cell, ...]:
+    name, behind = words.rate_name(figure, found.agent_within_s), _behind_rate(figure.name)
+    verdict = words.verdict(figure, provisional=found.provisional(figure))
     target = words("no_target") if figure.target is None else words("at_least", target=percent(figure.target))
     good, valid = (None, None) if behind is None else ((*behind, ("ending", _NUMERATORS[figure.name])), (*behind, _VALID))
     return (
@@ -105,7 +107,7 @@ def _rate(figure: Rate, name: str, words: Words, behind: _Filters | None) -> tup
         ratio(figure),
         Cell(None, interval(figure)),
         Cell(figure.target, target),
-        Cell(words.verdict(figure), words.verdict(figure), mark=figure.verdict or ""),
+        Cell(verdict, verdict, mark=figure.verdict or ""),
     )
 
 
@@ -129,18 +131,12 @@ def _behind_rate(name: str) -> _Filters | None:
     return None if name == "agent" else (("source", "plan"),)
 
 
-def division(found: ConnectionRate, words: Words, by: str) -> Table:
+def division(found: ConnectionRate, words: Words, by: By) -> Table:
     """All calls divided by hour, day, route, number or cause, and their total.
 
     By cause there are no rates: they would be all or nothing.
     """
-    groups: Sequence[Group] = {
-        "hour": found.hours,
-        "day": found.days,
-        "route": found.routes_by,
-        "number": found.numbers_by,
-        "cause": found.causes,
-    }[by]
+    groups = found.divided(by)
     short = tuple(words.of("ending_short", each) for each in ENDINGS)
     shares = () if by == "cause" else tuple(words.of("rate_short", each) for each in RATED)
     head = (words(by), words("attempts"), words("valid"), *short, *shares)
