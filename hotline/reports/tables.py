@@ -216,8 +216,9 @@ def compared(found: ConnectionRate, words: Words) -> Table:
         name = words.of("span", each.name)
         dates = str(each.first) if each.first == each.last else words("span_dates", first=each.first, last=each.last)
         figures = {figure.name: figure for figure in each.rates}
+        behind = (("source", "plan"), ("from", str(each.first)), ("to", str(each.last)))
         shown = [ratio(figures[which]) for which in ("network", "system", "asr")]
-        rows.append((Cell(name, name), Cell(dates, dates), _count(each.attempts, None), *shown))
+        rows.append((Cell(name, name), Cell(dates, dates), _count(each.attempts, behind), *shown))
     short = tuple(words.of("rate_short", each) for each in ("network", "system", "asr"))
     return Table("compared", words("compared"), (words("period"), words("date"), words("attempts"), *short), tuple(rows))
 
