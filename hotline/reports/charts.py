@@ -127,9 +127,11 @@ def _endings(axis: Axis, words: Words, title: str, *, one_day: bool) -> Chart:
     chart.value_formatter = lambda number: f"{number:,.0f}"
     most = max(sum(group.endings[each] for each in shown) for group in groups)
     chart.y_labels = _whole_steps(most)
-    for ending in shown:
-        chart.add("", [group.endings[ending] if group is not None else 0 for group in axis.values()])
-    legend = tuple((f"color-{at}", words.of("ending", ending)) for at, ending in enumerate(shown))
+    coloured = [each for each in ENDINGS if each is not Ending.ANSWERED_OK]  # a series for each: the colour is its place
+    for ending in coloured:
+        some = ending in shown
+        chart.add("", [group.endings[ending] if some and group is not None else None for group in axis.values()])
+    legend = tuple((f"color-{coloured.index(ending)}", words.of("ending", ending)) for ending in shown)
     return Chart("endings", title, _svg(chart, title), legend)
 
 

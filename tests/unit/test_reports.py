@@ -206,41 +206,6 @@ def test_charts_are_drawn_without_scripts_styles_or_anything_from_elsewhere(sett
     assert perfect.instead == "没有拨测"
 
 
-def labels(svg):
-    return re.findall(r"<text[^>]*>([^<]+)</text>", svg)
-
-
-def test_hours_without_calls_have_their_place_on_the_axis(settings, busy_day):
-    drawn = charts(report(settings), WORDS["en"])
-    for each in drawn[:2]:
-        assert [label for label in labels(each.svg) if re.fullmatch(r"\d\d", label)] == ["09", "10", "11", "12", "13", "14"]
-
-
-def test_one_lonely_call_does_not_flatten_the_rates_of_the_others(settings):
-    with dialling(settings) as dialler:
-        for nth in range(4):
-            dialler.calls("daily-mobile", NINE + timedelta(hours=nth), ["answered-ok"] * (1 if nth == 2 else 100))
-    shares = [int(label[:-1]) for label in labels(charts(report(settings), WORDS["en"])[0].svg) if label.endswith("%")]
-    assert min(shares) >= 90, "the call alone has an interval from 20 % on"
-
-
-def test_a_chart_of_calls_that_all_went_well_says_so_instead(settings):
-    with dialling(settings) as dialler:
-        dialler.calls("daily-mobile", NINE, ["answered-ok"] * 5)
-    drawn = charts(report(settings), WORDS["en"])
-    assert drawn[1].svg == ""
-    assert drawn[1].instead == "Every call was answered with the right greeting"
-
-
-def test_a_month_s_days_do_not_crowd_the_axis(settings):
-    with dialling(settings) as dialler:
-        for nth in range(31):
-            dialler.calls("daily-mobile", datetime(2026, 10, 1, 3, tzinfo=UTC) + timedelta(days=nth), ["answered-ok", "busy"])
-    drawn = charts(report(settings, Wanted(date(2026, 10, 1), date(2026, 10, 31), "day")), WORDS["en"])
-    labels = [each for each in re.findall(r"<text[^>]*>([^<]+)</text>", drawn[0].svg) if re.fullmatch(r"\d\d-\d\d", each)]
-    assert 8 <= len(labels) <= 16
-
-
 def sign(dialler, found, by="Li"):
     figures = msgspec.json.encode(found).decode()
     stream = form_stream(DAY)
