@@ -76,7 +76,7 @@ def test_a_day_is_completed_signed_and_corrected_in_the_browser(tmp_path: Path, 
         browser.do("document.querySelector('.calls-table tbody a').click()")
         browser.until("document.querySelector('.facts')")
         fill(browser, 'form[data-post$="correct"]', ending="own-fault", by="Li", note="our trunk was down")
-        browser.until("document.body.innerText.includes('was: busy')")
+        browser.until("document.body?.innerText.includes('was: busy')")
         browser.open(form)
         changed = browser.words("table.changed")
         assert "87.50%" in changed, "what was signed"
