@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from conf.settings import PACKAGED_TEXTS, Settings
 from hotline.database import DatabaseTrouble, explain, require_schema
 from hotline.reports.connection_rate import Targets, connection_rate
-from hotline.reports.figures import By, ConnectionRate, Wanted
+from hotline.reports.figures import By, ConnectionRate, Wanted, day_of_text
 from hotline.reports.sheet import as_csv
 from hotline.reports.text import as_text
 from hotline.reports.words import Words, load_words
@@ -36,7 +36,7 @@ class Refused(Exception):
 def day(text: str) -> date:
     """A day as people give it: YYYY-MM-DD. Raises ValueError with what is allowed."""
     try:
-        return date.fromisoformat(text)
+        return day_of_text(text)
     except ValueError:
         raise ValueError(f"{text!r} is no day; give YYYY-MM-DD, such as 2026-11-25") from None
 

@@ -63,6 +63,10 @@ class TestCallReads:
         )
         return await self._run(connection_rate, wanted, targets, self._settings.zone, self.now())
 
+    async def apart(self, work: Callable[..., T], *given: Any) -> T:
+        """The work's result, from a thread of the queries."""
+        return await self._run(_apart, work, given)
+
     async def calls(self, wanted: rp.CallsWanted, limit: int) -> rp.CallsPage:
         """A page of calls. Raises: ValueError for an `after` that no page said, Unavailable."""
         found = await self._run(_page, _behind(wanted), limit + 1, _place(wanted.after) if wanted.after else None)
@@ -102,6 +106,10 @@ def _make_template(
         raise rp.MarkRefused("taken", f"there is another recording {name}") from error
     except OSError as error:
         raise ports.Unavailable(f"the template can't be stored: {error.strerror}") from error
+
+
+def _apart(_connection: sa.Connection, work: Callable[..., T], given: Sequence[Any]) -> T:
+    return work(*given)
 
 
 def _read(_connection: sa.Connection, folder: Path, name: str) -> bytes | None:
@@ -148,7 +156,8 @@ def _mark(place: q.Place) -> str:
 def _place(mark: str) -> q.Place:
     """Raises ValueError."""
     day, hour, planned, attempt = mark.split(".", 3)
-    if not all(each.isascii() and each.isdigit() and len(each) < 18 for each in (day, hour, planned)):
+    numbers = all(each.isascii() and each.isdigit() and len(each) < 18 for each in (day, hour, planned))
+    if not numbers or not attempt.isprintable():
         raise ValueError(mark)
     return q.Place(int(day), int(hour), int(planned), attempt)
 

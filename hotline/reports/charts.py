@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any
 from xml.etree.ElementTree import Element
 
@@ -28,6 +29,10 @@ FLOOR = 0.05
 """A rate's axis never shows less than so much, or a difference of two calls would look like a landslide."""
 
 
+FEW = 10
+"""A group with less than this part of the calls of the largest has an interval that would flatten all others; it is cut."""
+
+
 @dataclass(frozen=True, slots=True)
 class Chart:
     """A drawing, "" where there is nothing to draw, and what its colours mean: pairs of a class and a name."""
@@ -42,7 +47,7 @@ class Chart:
 def charts(found: ConnectionRate, words: Words) -> list[Chart]:
     """Rates with their intervals, endings, delays; by hour for a day, by day for more."""
     one_day = found.first == found.last
-    groups = found.hours if one_day else found.days
+    groups = _in_a_row(found.hours if one_day else found.days, one_day=one_day)
     suffix = "" if one_day else "_day"
     return [
         _rates(groups, words, words(f"chart_rates{suffix}"), one_day=one_day),
@@ -51,21 +56,37 @@ def charts(found: ConnectionRate, words: Words) -> list[Chart]:
     ]
 
 
-def _rates(groups: Sequence[Group], words: Words, title: str, *, one_day: bool) -> Chart:
+Axis = dict[str, Group | None]
+"""Hours or days by their keys, one after the other; None where there was no call."""
+
+
+def _in_a_row(groups: Sequence[Group], *, one_day: bool) -> Axis:
+    """From the first to the last with those between that have no call: an axis that leaves them out hides an outage."""
+    if not groups:
+        return {}
+    first, last, found = groups[0].key, groups[-1].key, {each.key: each for each in groups}
+    if one_day:
+        keys = [f"{hour:02}" for hour in range(int(first), int(last) + 1)]
+    else:
+        begins = date.fromisoformat(first)
+        keys = [str(begins + timedelta(days=nth)) for nth in range((date.fromisoformat(last) - begins).days + 1)]
+    return {key: found.get(key) for key in keys}
+
+
+def _rates(groups: Axis, words: Words, title: str, *, one_day: bool) -> Chart:
     """Both rates; a target far below all of them is left out, so that what happened above it can be seen."""
-    valid = [each for each in groups if each.valid]
+    valid = [each for each in groups.values() if each is not None and each.valid]
     if not valid:
         return Chart("rates", title, "", (), words("no_calls"))
     targets = {name: valid[0].rate(name).target for name in RATED}
-    lows = [each.rate(name).low for each in valid for name in RATED]
-    bottom = max(0.0, min(int((min(lows) - 0.005) * 100) / 100, 1 - FLOOR))
+    bottom = _bottom(valid)
     targets = {name: target for name, target in targets.items() if target is None or target > bottom}
     chart = _made(pygal.Line, _labels(groups, one_day=one_day), range=(bottom, 1.0), dots_size=3)
     chart.value_formatter = lambda share: percent(share, 0)
     chart.y_labels = _steps(bottom)
     legend = []
     for at, name in enumerate(RATED):
-        chart.add("", [_whisker(each, name) for each in groups])
+        chart.add("", [_whisker(each, name, bottom) for each in groups.values()])
         legend.append((f"line color-{at}", words.of("rate", name)))
     for at, (name, target) in enumerate(reversed(targets.items()), len(RATED)):
         if target is not None:
@@ -80,26 +101,37 @@ def _steps(bottom: float) -> list[float]:
     return [round(1 - nth * step, 2) for nth in range(int((1 - bottom) / step + 1e-9), -1, -1)]
 
 
-def _whisker(group: Group, name: str) -> dict[str, Any] | None:
-    figure = group.rate(name)
-    if figure.rate is None:
+def _bottom(valid: Sequence[Group]) -> float:
+    """Where the axis of rates begins: all rates are on it, and the intervals of all but those of a few calls."""
+    most = max(each.valid for each in valid)
+    rates = [each.rate(name) for each in valid for name in RATED]
+    lows = [each.low if each.denominator * FEW > most else each.rate or 0.0 for each in rates]
+    return max(0.0, min(int((min(lows) - 0.005) * 100) / 100, 1 - FLOOR))
+
+
+def _whisker(group: Group | None, name: str, bottom: float) -> dict[str, Any] | None:
+    figure = group.rate(name) if group is not None else None
+    if figure is None or figure.rate is None:
         return None
-    return {"value": figure.rate, "ci": {"low": figure.low, "high": figure.high}}
+    return {"value": figure.rate, "ci": {"low": max(figure.low, bottom), "high": figure.high}}
 
 
-def _endings(groups: Sequence[Group], words: Words, title: str, *, one_day: bool) -> Chart:
+def _endings(axis: Axis, words: Words, title: str, *, one_day: bool) -> Chart:
     """What did not end well; beside what did, it would be a hair's breadth."""
+    groups = [each for each in axis.values() if each is not None]
     shown = [each for each in ENDINGS if each is not Ending.ANSWERED_OK and any(group.endings[each] for group in groups)]
     if not shown:
         attempts = sum(each.attempts for each in groups)
         return Chart("endings", title, "", (), words("all_ok" if attempts else "no_calls"))
-    chart = _made(pygal.StackedBar, _labels(groups, one_day=one_day))
+    chart = _made(pygal.StackedBar, _labels(axis, one_day=one_day))
     chart.value_formatter = lambda number: f"{number:,.0f}"
     most = max(sum(group.endings[each] for each in shown) for group in groups)
     chart.y_labels = _whole_steps(most)
-    for ending in shown:
-        chart.add("", [group.endings[ending] for group in groups])
-    legend = tuple((f"color-{at}", words.of("ending", ending)) for at, ending in enumerate(shown))
+    coloured = [each for each in ENDINGS if each is not Ending.ANSWERED_OK]  # a series for each: the colour is its place
+    for ending in coloured:
+        some = ending in shown
+        chart.add("", [group.endings[ending] if some and group is not None else None for group in axis.values()])
+    legend = tuple((f"color-{coloured.index(ending)}", words.of("ending", ending)) for ending in shown)
     return Chart("endings", title, _svg(chart, title), legend)
 
 
@@ -127,17 +159,16 @@ def _delays(found: ConnectionRate, words: Words) -> Chart:
     return Chart("delays", title, _svg(chart, title), legend)
 
 
-def _labels(groups: Sequence[Group], *, one_day: bool) -> list[str]:
+def _labels(groups: Axis, *, one_day: bool) -> list[str]:
     every = max(1, -(-len(groups) // MOST_LABELS)) if not one_day else 1
-    names = [each.key if one_day else each.key[5:] for each in groups]
+    names = [each if one_day else each[5:] for each in groups]
     return [name if at % every == 0 else "" for at, name in enumerate(names)]
 
 
 def _made(kind: Any, labels: list[str], **wish: Any) -> Any:
     style = Style(label_font_size=LABEL, major_label_font_size=LABEL, value_font_size=LABEL)
     options = {"width": WIDTH, "height": HEIGHT, "show_legend": False, "js": (), "style": style, "margin": 8}
-    options |= {"no_prefix": True, "truncate_label": -1}
-    options |= {"no_prefix": True, "truncate_label": -1}
+    options |= {"no_prefix": True, "truncate_label": -1, "allow_interruptions": True}
     chart = kind(**(options | {"explicit_size": False, "include_x_axis": False, "disable_xml_declaration": True} | wish))
     chart.x_labels = labels
     return chart

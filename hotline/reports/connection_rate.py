@@ -120,8 +120,8 @@ def connection_rate(
         agent_within_s=targets.agent_within_s,
         newest=q.newest(connection, chosen),
         made_at=made_at,
-        open=made_at.astimezone(zone).date() <= wanted.last,
         signed=_signed(connection, wanted),
+        over=wanted.last < made_at.astimezone(zone).date(),
     )
 
 

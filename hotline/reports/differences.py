@@ -32,8 +32,8 @@ def differences(found: ConnectionRate, words: Words) -> list[Difference]:
     """
     if found.signed is None:
         return []
-    then = found.signed.figures
-    now = msgspec.structs.replace(found, open=then.open)
+    then = found.as_signed
+    now = msgspec.structs.replace(found, over=then.over)
     old, new = _cells(t.tables(then, words)), _cells(t.tables(now, words))
     keys = [*old, *(key for key in new if key not in old)]
     pairs = ((key, old.get(key, "—"), new.get(key, "—")) for key in keys)

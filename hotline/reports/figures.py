@@ -9,7 +9,8 @@ import msgspec
 
 from hotline.domain.rates import endings
 from hotline.domain.rates.endings import Ending
-from hotline.domain.rates.intervals import Rate
+from hotline.domain.rates.intervals import Rate, Verdict
+from hotline.domain.rates.sizing import settled
 
 By = Literal["hour", "day", "route", "number", "cause"]
 BYS: tuple[By, ...] = ("hour", "day", "route", "number", "cause")
@@ -20,6 +21,18 @@ EXCLUDED = tuple(each for each in Ending if each in endings.EXCLUDED)
 VALID = (*REACHED, *FAILED)
 ENDINGS = (*VALID, *EXCLUDED)
 """All classes of endings in the order in which forms show them, so that those of one kind stand together."""
+
+
+_FIRST_DAY, _LAST_DAY = date(2000, 1, 1), date(2199, 12, 31)
+"""Beyond them there are no test calls, and the periods before and after a day must still be days."""
+
+
+def day_of_text(text: str) -> date:
+    """A day as people give it, YYYY-MM-DD, from 2000 to 2199. Raises ValueError."""
+    found = date.fromisoformat(text)
+    if not _FIRST_DAY <= found <= _LAST_DAY:
+        raise ValueError(f"{text} is not between {_FIRST_DAY} and {_LAST_DAY}")
+    return found
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -113,8 +126,8 @@ class ConnectionRate(msgspec.Struct, frozen=True, kw_only=True):
         agent_within_s: the T of the agent rate.
         newest: when the latest call was planned; None when there is none.
         made_at: when this was read.
-        open: the last day was not over then, so that verdicts may still change.
         signed: of a day that was signed, who signed what; the figures here are those of now.
+        over: the last day had ended when this was read; until then verdicts may turn.
     """
 
     report: str = "connection-rate"
@@ -147,8 +160,8 @@ class ConnectionRate(msgspec.Struct, frozen=True, kw_only=True):
     made_at: datetime
     asked: int = 0
     second_route: Group = Group("", 0, 0, {}, {}, ())
-    open: bool = False
     signed: Signed | None = None
+    over: bool = True
 
     def rate(self, name: str) -> Rate:
         """The rate of that name. Raises StopIteration when there is none (the caller's fault)."""
@@ -156,8 +169,32 @@ class ConnectionRate(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def as_signed(self) -> ConnectionRate:
-        """What is shown: the figures that were signed, or those of now where nobody has."""
-        return self.signed.figures if self.signed is not None else self
+        """What is shown, divided as asked for: the figures that were signed, or those of now where nobody has."""
+        if self.signed is None:
+            return self
+        then = self.signed.figures
+        return msgspec.structs.replace(then, by_what=self.by_what, by=then.divided(self.by_what))
+
+    def divided(self, by: By) -> tuple[Group, ...]:
+        """The calls divided so."""
+        divisions: dict[By, tuple[Group, ...]] = {
+            "hour": self.hours,
+            "day": self.days,
+            "route": self.routes_by,
+            "number": self.numbers_by,
+            "cause": self.causes,
+        }
+        return divisions[by]
+
+    def provisional(self, figure: Rate) -> bool:
+        """Whether a verdict may still turn: the day lasts, and one who looks after every call can't rely on it yet.
+
+        An interval that is looked at again and again says "fail" of a good day far more often than in 2.5 % of days;
+        `sizing.settled` is the verdict that bears it.
+        """
+        if self.over or figure.target is None or figure.verdict in (None, Verdict.NOT_ENOUGH):
+            return False
+        return settled(figure.numerator, figure.denominator, figure.target) is Verdict.NOT_ENOUGH
 
     @property
     def whole(self) -> Group:

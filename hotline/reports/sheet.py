@@ -14,13 +14,17 @@ BOM = "\ufeff"
 """Without it Excel takes UTF-8 for the system's own encoding. Source: RFC 4180 leaves the encoding open."""
 
 
+_FORMULA = frozenset("=+-@\uff1d\uff0b\uff0d\uff20")
+"""What a formula begins with; East Asian editions of spreadsheets take the full-width signs for the narrow ones."""
+
+
 def as_csv(found: ConnectionRate, words: Words) -> str:
     """The form's tables one below the other, each with its name in the first column; numbers as they are, ratios 0..1."""
     changed, signed, found = differences(found, words), signature(found, words), found.as_signed
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow([title(found, words)])
-    writer.writerows(heading(found, words))
+    writer.writerows((name, _safe(value)) for name, value in heading(found, words))
     for table in tables(found, words):
         writer.writerow([])
         writer.writerow([table.title, *table.head])
@@ -36,4 +40,4 @@ def as_csv(found: ConnectionRate, words: Words) -> str:
 
 def _safe(value: str | float) -> str | float:
     """A text that a spreadsheet would take for a formula begins with an apostrophe."""
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    return f"'{value}" if isinstance(value, str) and value.lstrip()[:1] in _FORMULA else value

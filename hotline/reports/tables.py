@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Literal
 
 from hotline.domain.rates.intervals import Rate
-from hotline.reports.figures import ANSWERED, ENDINGS, EXCLUDED, FAILED, REACHED, ConnectionRate, Group
+from hotline.reports.figures import ANSWERED, ENDINGS, EXCLUDED, FAILED, REACHED, By, ConnectionRate, Group
 from hotline.reports.words import Words, percent, when
 
 Sort = Literal["words", "count", "ratio", "ms"]
@@ -93,15 +93,13 @@ def title(found: ConnectionRate, words: Words) -> str:
 def rates(found: ConnectionRate, words: Words) -> Table:
     """Each rate with its interval and verdict."""
     head = ("indicator", "numerator", "denominator", "share", "interval", "target", "verdict")
-    rows = tuple(
-        _rate(each, words.rate_name(each, found.agent_within_s), words.verdict(each, so_far=found.open), words)
-        for each in found.rates
-    )
+    rows = tuple(_rate(each, found, words) for each in found.rates)
     return Table("rates", words("rates"), tuple(words(each) for each in head), rows)
 
 
-def _rate(figure: Rate, name: str, verdict: str, words: Words) -> tuple[Cell, ...]:
-    behind = _behind_rate(figure.name)
+def _rate(figure: Rate, found: ConnectionRate, words: Words) -> tuple[Cell, ...]:
+    name, behind = words.rate_name(figure, found.agent_within_s), _behind_rate(figure.name)
+    verdict = words.verdict(figure, provisional=found.provisional(figure))
     target = words("no_target") if figure.target is None else words("at_least", target=percent(figure.target))
     good, valid = (None, None) if behind is None else ((*behind, ("ending", _NUMERATORS[figure.name])), (*behind, _VALID))
     return (
@@ -135,18 +133,12 @@ def _behind_rate(name: str) -> _Filters | None:
     return None if name == "agent" else (("source", "plan"),)
 
 
-def division(found: ConnectionRate, words: Words, by: str) -> Table:
+def division(found: ConnectionRate, words: Words, by: By) -> Table:
     """All calls divided by hour, day, route, number or cause, and their total.
 
     By cause there are no rates: they would be all or nothing.
     """
-    groups: Sequence[Group] = {
-        "hour": found.hours,
-        "day": found.days,
-        "route": found.routes_by,
-        "number": found.numbers_by,
-        "cause": found.causes,
-    }[by]
+    groups = found.divided(by)
     short = tuple(words.of("ending_short", each) for each in ENDINGS)
     shares = () if by == "cause" else tuple(words.of("rate_short", each) for each in RATED)
     head = (words(by), words("attempts"), words("valid"), *short, *shares)
@@ -226,8 +218,9 @@ def compared(found: ConnectionRate, words: Words) -> Table:
         name = words.of("span", each.name)
         dates = str(each.first) if each.first == each.last else words("span_dates", first=each.first, last=each.last)
         figures = {figure.name: figure for figure in each.rates}
+        behind = (("source", "plan"), ("from", str(each.first)), ("to", str(each.last)))
         shown = [ratio(figures[which]) for which in ("network", "system", "asr")]
-        rows.append((Cell(name, name), Cell(dates, dates), _count(each.attempts, None), *shown))
+        rows.append((Cell(name, name), Cell(dates, dates), _count(each.attempts, behind), *shown))
     short = tuple(words.of("rate_short", each) for each in ("network", "system", "asr"))
     return Table("compared", words("compared"), (words("period"), words("date"), words("attempts"), *short), tuple(rows))
 

@@ -45,12 +45,12 @@ class Words:
         """How each figure is made, one sentence each."""
         return [text.replace("{seconds}", str(agent_within_s)) for text in self._tables["formula"].values()]
 
-    def verdict(self, figure: Rate, *, so_far: bool) -> str:
-        """What the rate shows, with the calls that are still needed; `so_far` while more calls are to come."""
+    def verdict(self, figure: Rate, *, provisional: bool = False) -> str:
+        """What the rate shows, with the calls that are still needed; `provisional` says that it may still turn."""
         if figure.verdict is Verdict.NOT_ENOUGH:
             return self("needed", needed=f"{figure.needed:,}")
         said = self.of("verdict", figure.verdict or "")
-        return self("so_far", verdict=said) if so_far and figure.verdict else said
+        return self("provisional", verdict=said) if provisional else said
 
     def rate_name(self, figure: Rate, agent_within_s: int) -> str:
         """The full name of a rate."""

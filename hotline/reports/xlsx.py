@@ -27,7 +27,7 @@ FONT_TITLE = {"zh": "黑体", "en": "Arial"}
 ONE_PAGE = 95
 """Rows that can still be read when they are made to fit on one page."""
 SPANS = {
-    "rates": (5, 2, 2, 2, 3, 1, 2),
+    "rates": (4, 2, 2, 2, 3, 2, 2),
     "cause": (1, 2, 2, *(1,) * 12),
     "delays": (5, 2, 2, 2, 3, 3),
     "limits": (7, 5, 5),
@@ -190,7 +190,6 @@ class _Form:
         if signed:
             self._join(0, COLUMNS, signed, self._format(align="left", italic=True))
             self._next(18)
-
 
     def _changed(self, changed: Sequence[Difference]) -> None:
         names = tuple(self._words(each) for each in ("table", "row", "column", "old", "new"))

@@ -39,9 +39,17 @@ def require_same_origin(request: Request) -> None:
     """
     site, origin = header(request, "Sec-Fetch-Site"), header(request, "Origin")
     same_site = not site or site == "same-origin"
-    same_origin = not origin or urlsplit(origin).netloc.lower() == header(request, "Host").lower()
+    same_origin = not origin or _netloc(origin) == header(request, "Host").lower()
     if not (site or origin) or not same_site or not same_origin:
         raise Refusal(403, "cross_site", "this did not come from one of our pages", "Open the page and press its button.")
+
+
+def _netloc(origin: str) -> str:
+    """Host and port that an Origin names, "" for what names none."""
+    try:
+        return urlsplit(origin).netloc.lower()
+    except ValueError:
+        return ""
 
 
 def named_loopback(request: Request) -> bool:

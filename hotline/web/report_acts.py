@@ -17,7 +17,7 @@ from hotline.web.bodies import NO_CONTROLS
 from hotline.web.guard import require_same_origin
 from hotline.web.http import Answer, Refusal, json_reply, read_json
 from hotline.web.ports import Commands
-from hotline.web.report_pages import FORM, LIST, Door, seen
+from hotline.web.report_pages import FORM, LIST, Door, seen, told_call
 from hotline.web.report_ports import MarkRefused, Measured
 
 NAME = "connection-rate"
@@ -107,7 +107,7 @@ class ReportActs:
         stream = f"form:{NAME}:{body.day:%Y%m%d}"
         day, figures = int(f"{body.day:%Y%m%d}"), msgspec.json.encode(found).decode()
         new = await self._commands.execute(
-            SignForm(stream=stream, id=f"sign:{stream}", form=NAME, day=day, by=body.by.strip(), figures=figures)
+            SignForm(stream=stream, id=f"sign:{stream}", form=NAME, day=day, by=_line(body.by, "by"), figures=figures)
         )
         if not new:
             raise Refusal(409, "signed", "this day was signed already", "Open the page again.")
@@ -121,17 +121,17 @@ class ReportActs:
         command = EnterTestCall(
             stream=f"test:{attempt}",
             id=f"enter:{attempt}",
-            plan=body.plan,
-            route=body.route,
+            plan=_line(body.plan, "plan"),
+            route=_line(body.route, "route"),
             number=body.number,
             caller_id=body.caller_id,
             planned_at=_local(body.at, self._zone),
             ending=body.ending,
-            by=body.by.strip(),
+            by=_line(body.by, "by"),
             pdd_ms=body.pdd_ms,
             answer_ms=body.answer_ms,
             talk_ms=body.talk_ms,
-            note=body.note.strip(),
+            note=_line(body.note, "note"),
         )
         return json_reply(request, 200, ActedBody(attempt, await self._commands.execute(command)))
 
@@ -139,14 +139,12 @@ class ReportActs:
         """POST another ending; 409 when somebody else has corrected it meanwhile."""
         self._admit(request)
         body = read_json(request, CorrectBody)
-        told = await self._measured.call(attempt)
-        if told is None:
-            raise Refusal(404, "not_found", "there is no such test call", "Open it from the list.")
+        told = await told_call(self._measured, attempt)
         if told.call.ending != body.was:
             raise Refusal(409, "changed", "its ending is another now", "Open the page again.")
         nth = sum(1 for each in told.events if each.kind == "TestCallCorrected")
         command_id = f"correct:{attempt}:{nth}"  # two clicks on the same state correct it once
-        by, note = body.by.strip(), body.note.strip()
+        by, note = _line(body.by, "by"), _line(body.note, "note")
         new = await self._commands.execute(
             CorrectTestCall(stream=f"test:{attempt}", id=command_id, ending=body.ending, by=by, note=note)
         )
@@ -188,9 +186,21 @@ _MARK_REFUSED = {
 }
 
 
+def _line(text: str, name: str) -> str:
+    """What a person typed, without spaces around it and with plain ones in it.
+
+    Raises Refusal 422 for nothing but spaces where something is needed, and for what can't be seen, such as marks that turn
+    the direction of writing: nobody would know such a route again.
+    """
+    line = " ".join(text.split())
+    if (text and not line) or not line.isprintable():
+        raise Refusal(422, "bad_text", f"`{name}` is empty or has characters that can't be seen", "Type it anew.")
+    return line
+
+
 def _local(text: str, zone: ZoneInfo) -> datetime:
     """A local time that a person entered, as aware UTC. Raises Refusal 422 for one that is none."""
     try:
         return datetime.fromisoformat(text).replace(tzinfo=zone).astimezone(UTC)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Refusal(422, "bad_time", f"{text} is no time", "Give day and time of the call.") from None

@@ -1,6 +1,7 @@
 """Pages on test calls: the daily form with its charts, the calls behind each figure, one call with its events and recording.
 
-Numbers of test calls belong to no subscriber, so these pages show them whole, and say so.
+Numbers of test calls belong to no subscriber, so these pages show them whole, and say so; but the phone from which a person made
+a call by hand may be anybody's.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from zoneinfo import ZoneInfo
 import msgspec
 from markupsafe import Markup
 from twisted.web.server import Request
+from werkzeug.http import parse_range_header
 
+from hotline.domain.msisdn import mask
 from hotline.domain.rates.endings import Ending
 from hotline.reports import tables as t
 from hotline.reports.differences import differences, signature
@@ -25,10 +28,11 @@ from hotline.reports.figures import BYS, ConnectionRate, Wanted
 from hotline.reports.sheet import as_csv
 from hotline.reports.words import Words, when
 from hotline.web.guard import admit
-from hotline.web.http import Answer, Refusal, html_reply, json_reply, query, reply
+from hotline.web.http import Answer, Refusal, header, html_reply, json_reply, query, reply
 from hotline.web.language import keep_language, language
+from hotline.web.ports import TimelineEvent
 from hotline.web.rendering import Renderer
-from hotline.web.report_ports import CallsWanted, Measured
+from hotline.web.report_ports import CallsWanted, Measured, TestCallTold, TestCallView
 from hotline.web.report_query import KINDS, calls_wanted, wanted
 
 if TYPE_CHECKING:
@@ -74,17 +78,24 @@ class ReportPages:
 
     async def form(self, request: Request) -> bytes:
         """GET the form of a day, or of several."""
+        asked, found, words = await self._read(request)
+        common = self._common(request)
+        return html_reply(request, 200, await self._measured.apart(self._written, asked, found, words, common))
+
+    def _written(self, asked: Wanted, found: ConnectionRate, words: Words, common: Mapping[str, Any]) -> str:
+        """The page of the form; in a thread, for ten years of days take seconds."""
         from hotline.reports.charts import charts  # like the other, it takes memory that a service without readers does not need
 
-        asked, found, words = await self._read(request)
         shown = found.as_signed
+        tables = t.tables(shown, words)
         given: dict[str, Any] = {
             "found": found,
             "shown": shown,
             "asked": asked,
             "title": t.title(shown, words),
             "heading": t.heading(shown, words),
-            "tables": t.tables(shown, words),
+            "tables": tables,
+            "cards": list(zip(shown.rates, tables[0].rows, strict=True)),
             "charts": [_inline(each) for each in charts(shown, words)],
             "changed": differences(found, words),
             "signature": signature(found, words),
@@ -103,19 +114,20 @@ class ReportPages:
             "behind": lambda cell: LIST + "?" + _behind(asked, cell),
             "can_sign": asked.first == asked.last < self._measured.today() and not asked.plan and asked.kind == "call",
         }
-        return self._page(request, "report.html", **given)
+        return self._renderer.page("report.html", words.lang, **common, **given)
 
     async def xlsx(self, request: Request) -> bytes:
         """GET the workbook."""
         from hotline.reports.xlsx import as_xlsx
 
         asked, found, words = await self._read(request)
-        return _file(request, as_xlsx(found, words), XLSX, asked, "xlsx")
+        return _file(request, await self._measured.apart(as_xlsx, found, words), XLSX, asked, "xlsx")
 
     async def csv(self, request: Request) -> bytes:
         """GET the figures for a spreadsheet."""
         asked, found, words = await self._read(request)
-        return _file(request, as_csv(found, words).encode(), "text/csv; charset=utf-8", asked, "csv")
+        octets = (await self._measured.apart(as_csv, found, words)).encode()
+        return _file(request, octets, "text/csv; charset=utf-8", asked, "csv")
 
     async def json(self, request: Request) -> bytes:
         """GET the figures as the API gives them."""
@@ -151,15 +163,13 @@ class ReportPages:
     async def call(self, request: Request, attempt: str) -> bytes:
         """GET one call: what it was, what happened, and its recording."""
         self._door.admit(request)
-        told = await self._measured.call(attempt)
-        if told is None:
-            raise Refusal(404, "not_found", "there is no such test call", "Start from the form.")
-        lang = language(request)
+        told = await told_call(self._measured, attempt)
+        call, lang = _hidden(told.call), language(request)
         sound = bool(told.call.recording) and await self._measured.recording(told.call.recording) is not None
         day = told.call.planned_at.astimezone(self._zone).date()
         given = {
-            "call": told.call,
-            "steps": self._renderer.steps(told.events, lang, reveal=True),
+            "call": call,
+            "steps": self._renderer.steps([_caller(each, call.caller_id) for each in told.events], lang, reveal=True),
             "sound": f"{LIST}/{quote(attempt, safe='')}/recording" if sound else "",
             "endings": list(Ending),
             "expect": self._markable(told.call.plan),
@@ -173,21 +183,23 @@ class ReportPages:
         return [each for each in plan.expect if "/" not in each] if plan is not None else []
 
     async def recording(self, request: Request, attempt: str) -> bytes:
-        """GET a call's sound."""
+        """GET a call's sound, or the part of it that a player asks for."""
         self._door.admit(request)
-        told = await self._measured.call(attempt)
-        octets = await self._measured.recording(told.call.recording) if told is not None else None
+        told = await told_call(self._measured, attempt)
+        octets = await self._measured.recording(told.call.recording)
         if octets is None:
             raise Refusal(404, "not_found", "there is no such recording", "It may be past its retention.")
-        return reply(request, 200, octets, "audio/wav")
+        return _part(request, octets)
 
     def _page(self, request: Request, template: str, **given: Any) -> bytes:
-        lang = keep_language(request)
-        words = self._words[lang]
+        return html_reply(request, 200, self._renderer.page(template, language(request), **self._common(request), **given))
+
+    def _common(self, request: Request) -> dict[str, Any]:
+        """What every page is filled with."""
+        words = self._words[keep_language(request)]
         kept = {key: query(request, key) for key in (*_LISTED, "by", "after") if query(request, key)}
         here = request.path.decode("latin-1") + "?" + (urlencode(kept) + "&" if kept else "")
-        common = {"demo": self._door.demo, "reveal": True, "here": here, "p": words.page, "w": words, "local": self._local}
-        return html_reply(request, 200, self._renderer.page(template, lang, **common, **given))
+        return {"demo": self._door.demo, "reveal": True, "here": here, "p": words.page, "w": words, "local": self._local}
 
     def _local(self, at: datetime | None) -> str:
         return when(at, str(self._zone))
@@ -197,9 +209,42 @@ _LISTED = ("from", "to", "day", "kind", "plan", "route", "number", "source", "en
 
 
 def seen(found: ConnectionRate) -> str:
-    """A digest of figures, so that nobody signs others than he saw."""
-    same = msgspec.structs.replace(found, made_at=datetime.min.replace(tzinfo=ZoneInfo("UTC")), compared=())
+    """A digest of figures, so that nobody signs others than he saw; however they are divided, they are the same."""
+    never = datetime.min.replace(tzinfo=ZoneInfo("UTC"))
+    same = msgspec.structs.replace(found, made_at=never, compared=(), by_what="hour", by=found.hours)
     return hashlib.sha256(msgspec.json.encode(same)).hexdigest()
+
+
+def _hidden(call: TestCallView) -> TestCallView:
+    """The call; the phone of a person who made it is masked."""
+    return msgspec.structs.replace(call, caller_id=mask(call.caller_id)) if call.source == "manual" else call
+
+
+def _caller(event: TimelineEvent, caller_id: str) -> TimelineEvent:
+    """The event with the caller's number as the page shows it."""
+    return msgspec.structs.replace(event, body=event.body | {"caller_id": caller_id}) if "caller_id" in event.body else event
+
+
+async def told_call(measured: Measured, attempt: str) -> TestCallTold:
+    """The call with that id. Raises Refusal 404."""
+    told = await measured.call(attempt) if attempt.isprintable() else None
+    if told is None:
+        raise Refusal(404, "not_found", "there is no such test call", "Start from the form.")
+    return told
+
+
+def _part(request: Request, octets: bytes) -> bytes:
+    """A recording, or the one part of it that is asked for, without which players can't jump. Source: RFC 9110 §14."""
+    request.responseHeaders.setRawHeaders("Accept-Ranges", ["bytes"])
+    wish = parse_range_header(header(request, "Range") or None)
+    if wish is None or wish.units != "bytes" or len(wish.ranges) != 1:
+        return reply(request, 200, octets, "audio/wav")
+    span = wish.range_for_length(len(octets))
+    if span is None:
+        request.responseHeaders.setRawHeaders("Content-Range", [f"bytes */{len(octets)}"])
+        return reply(request, 416, b"", "audio/wav")
+    request.responseHeaders.setRawHeaders("Content-Range", [f"bytes {span[0]}-{span[1] - 1}/{len(octets)}"])
+    return reply(request, 206, octets[slice(*span)], "audio/wav")
 
 
 def _inline(chart: Chart) -> Chart:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import date, datetime
-from typing import Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import msgspec
 
@@ -12,6 +12,8 @@ from hotline.domain.rates.intervals import Rate
 from hotline.domain.testplan import TestPlan
 from hotline.reports.figures import ConnectionRate, Wanted
 from hotline.web.ports import TimelineEvent
+
+T = TypeVar("T")
 
 
 class TestCallView(msgspec.Struct, frozen=True):
@@ -174,6 +176,9 @@ class Measured(Protocol):
 
     def connection_rate(self, wanted: Wanted) -> Awaitable[ConnectionRate]:
         """The figures of some days."""
+
+    def apart(self, work: Callable[..., T], *given: Any) -> Awaitable[T]:
+        """What `work(*given)` returns, done in a thread: drawing and writing a report may take longer than a caller can wait."""
 
     def calls(self, wanted: CallsWanted, limit: int) -> Awaitable[CallsPage]:
         """A page of calls. Raises: ValueError for an `after` that no page said."""

@@ -8,7 +8,7 @@ from typing import cast
 from twisted.web.server import Request
 
 from hotline.domain.rates.endings import Ending
-from hotline.reports.figures import BYS, By, Wanted
+from hotline.reports.figures import BYS, By, Wanted, day_of_text
 from hotline.web.http import Refusal, one_of, query, whole_number
 from hotline.web.report_ports import CallsWanted
 
@@ -25,7 +25,7 @@ def day(request: Request, name: str, default: date) -> date:
     if not text:
         return default
     try:
-        return date.fromisoformat(text)
+        return day_of_text(text)
     except ValueError:
         message = f"`{name}` is no day"
         raise Refusal(422, "bad_parameter", message, "Give YYYY-MM-DD, such as 2026-11-25.") from None

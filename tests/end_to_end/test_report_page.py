@@ -78,7 +78,7 @@ def test_a_day_is_completed_signed_and_corrected_in_the_browser(tmp_path: Path, 
         browser.do("document.querySelector('.calls-table tbody a').click()")
         browser.until("document.querySelector('.facts')")
         fill(browser, 'form[data-post$="correct"]', ending="own-fault", by="Li", note="our trunk was down")
-        browser.until("document.body.innerText.includes('was: busy')")
+        browser.until("document.body?.innerText.includes('was: busy')")
         browser.open(form)
         changed = browser.words("table.changed")
         assert "87.50%" in changed, "what was signed"
@@ -86,6 +86,15 @@ def test_a_day_is_completed_signed_and_corrected_in_the_browser(tmp_path: Path, 
         assert "7 / 8" in browser.words(".rate-cards")
         overflow = browser.do("document.documentElement.scrollWidth > document.documentElement.clientWidth")
         assert overflow is False
+        browser._ask("Emulation.setDeviceMetricsOverride", width=390, height=800, deviceScaleFactor=1, mobile=False)
+        browser.open(form)
+        assert browser.do("document.documentElement.scrollWidth") == 390, "a phone shows it without scrolling sideways"
+        browser.do("f = document.querySelector('.span-form'); f.elements.from.value = '2020-01-01'; 1")
+        browser.do("f.elements.from.dispatchEvent(new Event('change', { bubbles: true }))")
+        kept = browser.do("new Promise((done) => setTimeout(() => done(typeof f), 700))")
+        assert kept == "object", "a typed day asks for nothing"
+        browser.do("f.elements.by.value = 'route'; f.elements.by.dispatchEvent(new Event('change', { bubbles: true })); 1")
+        browser.until("location.search.includes('by=route')")
     assert browser.errors == []
 
 

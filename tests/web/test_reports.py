@@ -29,10 +29,16 @@ ENDINGS = ["answered-ok"] * 8 + ["busy", "congestion"]
 
 
 class Now(Reader):
-    """Reads in the asker's thread."""
+    """Reads in the asker's thread; `busy` while a thread of the queries would be."""
+
+    busy = False
 
     def run(self, function: Any, *args: Any, **kwargs: Any) -> Deferred[Any]:
-        return maybeDeferred(self.now, function, *args, **kwargs)
+        self.busy = True
+        try:
+            return maybeDeferred(self.now, function, *args, **kwargs)
+        finally:
+            self.busy = False
 
 
 class Carried:
@@ -78,6 +84,11 @@ def office(settings: Settings) -> Iterator[Office]:
         made.reader.stop()
 
 
+def cards(page: str) -> str:
+    """What is to be read on the cards of the rates."""
+    return re.sub(r"<[^>]+>", "", page.split('class="rate-cards"')[1].split("</ul>", maxsplit=1)[0])
+
+
 def figure_link(page: str, row: str, column: int) -> str:
     """Where a figure of the table's row leads."""
     cells = re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", page.split(f">{row}<", 1)[1].split("</tr>", maxsplit=1)[0])
@@ -92,8 +103,9 @@ def test_the_form_has_rates_charts_tables_and_downloads(office: Office, lang: st
     assert page.status == 200
     assert page.text.count("<svg viewBox=") + page.text.count('class="pygal-chart"') >= 3
     words = ("热线系统接通率", "95% 置信区间", "算法") if lang == "zh" else ("Hotline system rate", "95 % interval", "Formulas")
-    for word in (*words, "9 / 11", "81.81%", "Asia/Shanghai", "connection-rate.xlsx?from=2026-11-24"):
+    for word in (*words, "81.81%", "Asia/Shanghai", "connection-rate.xlsx?from=2026-11-24"):
         assert word in page.text, word
+    assert "9 / 11" in cards(page.text)
     for inline in ("onclick=", "style=", "<script>", "<style"):
         assert inline not in page.text
 
@@ -118,13 +130,18 @@ def test_from_a_figure_to_its_calls_to_one_call_to_its_sound(office: Office, tmp
     assert (sound.text, sound.headers["content-type"]) == ("RIFF....", "audio/wav")
     assert "media-src 'self'" in one.headers["content-security-policy"]
     assert office.ask("GET", f"{links[1]}/recording").status == 404
-    assert office.ask("GET", "/test-calls/none").status == 404
+    for none in ("none", "%00", "a%0ab", "x" * 500):
+        assert office.ask("GET", f"/test-calls/{none}").status == 404, none
 
 
 def test_every_figure_of_the_page_opens_as_many_calls_as_it_says(office: Office) -> None:
     page = office.ask("GET", f"{DAY}&lang=en").text
     links = set(re.findall(r'<a href="(/test-calls\?[^"]+)">([\d,]+)</a>', page))
     assert len(links) > 20
+    shown = page.split('class="rate-cards"')[1].split("</ul>")[0]
+    assert len(re.findall(r">(\d+)</a>", shown)) == 6, "of the agent rate there is no list"
+    compared = page.split("Compared with</caption>")[1].split("</table>")[0]
+    assert len(re.findall(r'href="/test-calls', compared)) == 2, "the week and the month; the day before had none"
     for link, number in links:
         listed = office.ask("GET", unescape(link)).text
         assert len(re.findall(r'href="/test-calls/[^"?]+"', listed)) == int(number), link
@@ -140,6 +157,31 @@ def test_a_list_goes_on_where_its_page_ended(office: Office) -> None:
         link = unescape(more[1]) if more else ""
     assert len(seen) == len(set(seen)) == len(ENDINGS) + 2 + 60
     assert office.ask("GET", "/test-calls?after=nonsense").status == 422
+
+
+@pytest.mark.parametrize(
+    ("wish", "status", "octets", "said"),
+    [
+        ("bytes=2-5", 206, b"FF..", "bytes 2-5/8"),
+        ("bytes=4-", 206, b"....", "bytes 4-7/8"),
+        ("bytes=-2", 206, b"..", "bytes 6-7/8"),
+        ("bytes=0-99", 206, b"RIFF....", "bytes 0-7/8"),
+        ("bytes=8-", 416, b"", "bytes */8"),
+        ("bytes=0-1,4-5", 200, b"RIFF....", None),
+        ("bytes=x", 200, b"RIFF....", None),
+        ("lines=0-1", 200, b"RIFF....", None),
+    ],
+)
+def test_a_player_may_ask_for_a_part_of_a_recording(
+    office: Office, tmp_path: Path, wish: str, status: int, octets: bytes, said: str | None
+) -> None:
+    link = re.findall(r'href="(/test-calls/[^"?]+)"', office.ask("GET", "/test-calls?from=2026-11-24").text)[0]
+    (tmp_path / "recordings").mkdir()
+    (tmp_path / "recordings" / f"{link.rpartition('/')[2]}.wav").write_bytes(b"RIFF....")
+    answer = result(office.treq.get(f"http://127.0.0.1{link}/recording", headers={"Range": wish}))
+    assert (answer.code, result(answer.content())) == (status, octets)
+    assert answer.headers.getRawHeaders("Content-Range", [None])[0] == said
+    assert answer.headers.getRawHeaders("Accept-Ranges") == ["bytes"]
 
 
 @pytest.mark.parametrize("name", ["../secret", "/etc/passwd", "..", "", "a\0b", "../recordings2/x", "link"])
@@ -170,13 +212,23 @@ def test_signing_freezes_the_figures_and_later_ones_stand_beside(office: Office)
     assert office.click(f"{link}/correct", correction).status == 409, "its ending is another now"
     after = office.ask("GET", f"{DAY}&lang=en").text
     assert "Signed by Li" in after
-    assert "9 / 11" in after, "what was signed is shown"
+    assert "9 / 11" in cards(after), "what was signed is shown"
     assert re.search(r'<td class="old">11</td><td class="new">10</td>', after)
     assert "busy" in office.ask("GET", f"{link}?lang=en").text.partition("was: ")[2][:20]
     assert "Li corrected busy to own fault: our trunk was down" in office.ask("GET", f"{link}?lang=en").text
     found = msgspec.json.decode(office.ask("GET", DAY.replace("rate?", "rate.json?")).text, type=ConnectionRate)
     assert found.signed is not None
     assert (found.valid, found.signed.figures.valid) == (10, 11)
+
+
+def test_a_day_that_is_shown_by_route_can_be_signed_too(office: Office) -> None:
+    assert office.click("/reports/connection-rate/sign", sign_body(office.ask("GET", f"{DAY}&by=route").text)).status == 200
+    assert "By route" in office.ask("GET", f"{DAY}&by=route&lang=en").text
+
+
+def test_signing_says_that_the_name_is_as_typed(office: Office) -> None:
+    for lang, words in (("en", "as it is typed"), ("zh", "未经登录核实")):
+        assert words in office.ask("GET", f"{DAY}&lang={lang}").text
 
 
 def test_nobody_signs_figures_that_he_did_not_see_or_a_day_that_is_not_over(office: Office) -> None:
@@ -200,7 +252,7 @@ def test_calls_made_by_hand_are_entered_once_and_shown_apart(office: Office) -> 
     assert (first["new"], second["new"], first["id"]) == (True, False, second["id"])
     page = office.ask("GET", f"{DAY}&lang=en").text
     assert "Calls made by hand (apart" in page
-    assert "9 / 11" in page, "no rate counts them"
+    assert "9 / 11" in cards(page), "no rate counts them"
     told = office.ask("GET", f"/test-calls/{first['id']}?lang=en").text
     assert "Wang" in told
     assert "2026-11-24 09:30:00" in told
@@ -213,6 +265,11 @@ def test_calls_made_by_hand_are_entered_once_and_shown_apart(office: Office) -> 
         ({"ending": "nice"}, 422),
         ({"at": "2026-11-25T23:00"}, 422),
         ({"at": "2026-13-01T00:00"}, 422),
+        ({"at": "0001-01-01T00:00"}, 422),
+        ({"route": "   "}, 422),
+        ({"route": "a\u202eb"}, 422),
+        ({"plan": "a\u200bb"}, 422),
+        ({"by": "a\u202eb"}, 422),
         ({"by": ""}, 400),
         ({"number": "x"}, 400),
         ({"more": 1}, 400),
@@ -224,6 +281,34 @@ def test_what_is_no_call_by_hand_is_refused_in_words(office: Office, given: dict
     assert refused.error
 
 
+def test_a_route_entered_with_spaces_around_it_opens_its_calls(office: Office) -> None:
+    assert office.click("/test-calls", manual(route=" mobile ", by=" Wang ")).json["new"]
+    listed = office.ask("GET", "/test-calls?from=2026-11-24&source=manual&route=mobile").text
+    assert len(re.findall(r'href="/test-calls/[^"?]+"', listed)) == 1
+
+
+def test_the_phone_of_who_made_a_call_by_hand_is_masked(office: Office) -> None:
+    made = office.click("/test-calls", manual(caller_id="13812345678")).json["id"]
+    told = office.ask("GET", f"/test-calls/{made}?lang=en").text
+    assert "13812345678" not in told
+    assert "5678" in told
+
+
+def test_figures_are_worked_out_where_they_hold_up_nobody(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    from hotline.reports import charts
+
+    apart: list[str] = []
+    drawn = charts.charts
+
+    def noted(*given: Any) -> Any:
+        apart.append("in a thread" if office.reader.busy else "in the reactor's")
+        return drawn(*given)
+
+    monkeypatch.setattr(charts, "charts", noted)
+    office.ask("GET", DAY)
+    assert apart == ["in a thread"]
+
+
 ACTS = ["/reports/connection-rate/sign", "/test-calls", "/test-calls/x/correct"]
 FILES = [f"/reports/connection-rate.{ending}" for ending in ("xlsx", "csv", "json")]
 PAGES = [DAY, *FILES, "/test-calls", "/test-calls/x", "/test-calls/x/recording"]
@@ -232,7 +317,8 @@ PAGES = [DAY, *FILES, "/test-calls", "/test-calls/x", "/test-calls/x/recording"]
 def test_pages_open_on_loopback_alone_and_acts_come_from_our_pages(office: Office, settings: Settings) -> None:
     for path in ACTS:
         assert office.ask("POST", path, {}).status == 403
-        assert office.ask("POST", path, {}, {"Origin": "http://evil.example"}).status == 403
+        for origin in ("http://evil.example", "null", "http://[", "http://evil.example:x"):
+            assert office.ask("POST", path, {}, {"Origin": origin}).status == 403, origin
     for path in PAGES:
         assert office.ask("GET", path, host="evil.example").status == 403
     elsewhere = Office(settings, office.dialler, loopback=False)
@@ -243,7 +329,16 @@ def test_pages_open_on_loopback_alone_and_acts_come_from_our_pages(office: Offic
 
 
 @pytest.mark.parametrize(
-    "wrong", ["from=x", "from=2026-11-24&to=2026-11-23", "from=1900-01-01&to=2026-01-01", "by=moon", "kind=fax"]
+    "wrong",
+    [
+        "from=x",
+        "from=0001-01-01",
+        "to=9999-12-31",
+        "from=2026-11-24&to=2026-11-23",
+        "from=2000-01-01&to=2026-01-01",
+        "by=moon",
+        "kind=fax",
+    ],
 )
 def test_what_can_t_be_asked_is_refused(office: Office, wrong: str) -> None:
     assert office.ask("GET", f"/reports/connection-rate?{wrong}").status == 422

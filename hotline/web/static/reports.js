@@ -31,5 +31,16 @@ for (const form of document.querySelectorAll("form[data-post]")) {
     }
   });
 }
+
+// What takes longer than a second says that it is under way, until the next page is there.
+const soon = (event) => {
+  const words = event.target.closest("[data-reading]")?.dataset.reading;
+  if (words && !event.defaultPrevented) setTimeout(() => toast(words), 1000);
+};
+document.addEventListener("submit", soon);
+document.addEventListener("click", (event) => { if (event.target.closest("a")) soon(event); });
+
 for (const each of document.querySelectorAll("[data-print]")) each.addEventListener("click", () => window.print());
-for (const form of document.querySelectorAll("form[data-goes]")) form.addEventListener("change", () => form.requestSubmit());
+// A choice is made in one go; a day is typed figure by figure, and asked for by the button.
+for (const form of document.querySelectorAll("form[data-goes]"))
+  form.addEventListener("change", (event) => { if (event.target.matches("select")) form.requestSubmit(); });
