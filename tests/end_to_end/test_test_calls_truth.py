@@ -66,6 +66,7 @@ def behaviours(folder: Path) -> list[Behaviour]:
         Behaviour("early-busy", ("183", 1200, "486"), sounds["right"]),
         Behaviour("early-480", ("183", 800, "480"), tone),
         Behaviour("missing", missing=True),
+        Behaviour("no-way", address="203.0.113.1:5060"),  # from a socket on loopback nothing gets there
         *(Behaviour(f"code-{code}", (20 + code % 7 * 30, str(code))) for code in CODES),
     ]
 
@@ -145,6 +146,8 @@ def test_each_is_classified_as_the_far_end_says(tmp_path: Path, full: bool, caps
         assert heard["no-rtp"] == {"one-way"}
         assert heard["tone"] == {"ring-back"}
         assert heard["silent"] == {"silence"}
+        why = {name: {rows[attempt]["why"] for attempt, _, _, each in run.attempts if each == name} for name in ("missing", "no-way")}
+        assert why == {"missing": {"no_channel"}, "no-way": {"not_sent"}}
 
 
 def _asterisk_dies(run: TestCallRun) -> None:
