@@ -14,7 +14,8 @@ from hotline.domain.event import Event
 class TestCallPlanned(Event, frozen=True, gc=False):
     """A slot's call is to be placed now. It is the row of the outbox that dials it, and says all that the dialler needs.
 
-    `source` is plan (a slot's), asked (by a person, `by`) or second-route (tried before an alarm).
+    `source` is plan (a slot's), asked (by a person, `by`) or second-route (tried before an alarm). `day` (YYYYMMDD) is the local
+    day to whose question it belongs: after midnight, that on which the plan's hours began.
     """
 
     __test__ = False

@@ -17,7 +17,7 @@ from hotline.domain.rates.endings import HOTLINE_GOOD, VALID
 from hotline.domain.rates.intervals import Verdict
 from hotline.domain.rates.sequential import IN_A_ROW, Watch, evolve
 from hotline.domain.rates.sizing import interval_s, settled
-from hotline.domain.slots import attempt_id, deadline, slot_of
+from hotline.domain.slots import asked_on, attempt_id, deadline, slot_of
 from hotline.domain.step import Step
 from hotline.domain.testcalls import local_day
 from hotline.domain.testplan import TestPlan
@@ -66,7 +66,7 @@ def open_slot(step: Step, command: tc.OpenSlot) -> None:
 
 def _wanted(step: Step, state: Plan, plan: TestPlan, command: tc.OpenSlot) -> bool:
     """Whether an adaptive plan dials this slot."""
-    day, _ = local_day(command.planned_at, step.desk.calendar)
+    day = _asked_on(step, plan, command.planned_at)
     counted = state.day == day
     good, valid = (state.good, state.valid) if counted else (0, 0)
     left_s = (deadline(plan, command.planned_at, step.desk.calendar) - command.planned_at).total_seconds()
@@ -94,8 +94,14 @@ def _since_s(step: Step, plan: TestPlan, last: datetime, at: datetime) -> float:
     return (late - early).total_seconds() + ROUNDED_S
 
 
+def _asked_on(step: Step, plan: TestPlan, at: datetime) -> int:
+    """The day to whose question a call belongs, as YYYYMMDD."""
+    day = asked_on(plan, at, step.desk.calendar)
+    return day.year * 10_000 + day.month * 100 + day.day
+
+
 def _place(step: Step, plan: TestPlan, command: tc.OpenSlot, route: str, source: str) -> None:
-    day, _ = local_day(command.planned_at, step.desk.calendar)
+    day = _asked_on(step, plan, command.planned_at)
     step.record(
         te.TestCallPlanned(
             command.attempt,

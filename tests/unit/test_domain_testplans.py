@@ -185,6 +185,22 @@ def test_an_adaptive_plan_spreads_its_calls_over_the_time_that_is_left() -> None
     assert times[-1] - times[0] > timedelta(hours=2)
 
 
+def test_a_night_s_question_is_not_asked_anew_at_midnight() -> None:
+    at = subject(adaptive=True, calls_per_hour=60, target=0.90, hours="22:00-06:00")
+    night = datetime(2026, 11, 25, 14, tzinfo=START.tzinfo)
+    for when in slots(at.desk.plans["daily"], night, night + timedelta(hours=8), SHANGHAI):
+        at.now = when
+        attempt = open_slot(at, when)
+        if at.result == "planned":
+            weigh(at, attempt, "answered-ok")
+    planned = events(at, te.TestCallPlanned)
+    assert [(each.verdict, each.day, each.good) for each in events(at, te.TestVerdictReached)] == [("pass", 20261125, len(planned))]
+    assert planned[0].planned_at < night + timedelta(hours=2) < planned[-1].planned_at
+    at.now = night + timedelta(days=1, minutes=1)
+    open_slot(at)
+    assert at.result == "planned"
+
+
 def test_slots_that_an_adaptive_plan_would_not_have_dialled_are_not_missed() -> None:
     at = subject(adaptive=True, calls_per_hour=120, target=0.90)
     open_slot(at)
