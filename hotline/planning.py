@@ -21,12 +21,13 @@ from hotline.domain.testcall_events import TestCallPlanned
 from hotline.feeding import Relay
 from hotline.ledger import Ledger
 from hotline.storage.queries.events import newest_of
-from hotline.storage.queries.plans import last_slots
+from hotline.storage.queries.plans import alarms_on, last_slots
 from hotline.storage.queries.timeline import Entry, timeline
 from hotline.storage.reading import Reader
 from hotline.testcalls.alarms import Alarms
 from hotline.testcalls.planner import Planner
 from hotline.testcalls.posting import poster
+from hotline.testcalls.removed import RemovedPlans
 from hotline.testcalls.texts import TextTests, Words
 from sms.words import load_words
 
@@ -55,6 +56,7 @@ class Planning:
             return reader.run(last_slots, [*plans])
 
         self._planner = Planner(plans, calendar_of(settings), put, last, _now, reactor)
+        self._removed = RemovedPlans(plans, lambda: reader.run(alarms_on), ledger.insist, reactor)
         # also where no plan is by text any more: a row that an earlier configuration left must be settled
         self._texts = self._make_texts(ledger, reactor)
 
@@ -101,10 +103,12 @@ class Planning:
     def start(self) -> None:
         """Begin to open slots."""
         self._planner.start()
+        self._removed.start()
 
     def stop(self) -> None:
         """Open no slots, begin no tests, tell nobody any more."""
         self._planner.stop()
+        self._removed.stop()
         self.alarms.stop()
         self._texts.stop()
 

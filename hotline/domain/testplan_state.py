@@ -19,6 +19,8 @@ FORM_PREFIX = "form:"
 """What the stream of a day's form begins with: "form:NAME:YYYYMMDD"."""
 SECOND_ROUTE = "second-route"
 """The source of calls that are made by another route before an alarm."""
+REMOVED = "removed"
+"""Why an alarm is over whose plan is not set any more."""
 UNKNOWN = "unknown"
 """The source of a call that its plan does not know; it is settled, and counts nowhere."""
 
@@ -54,7 +56,7 @@ class Plan(msgspec.Struct):
         calls, failed: its valid calls since all was well, and how many of them failed.
         trying: the second route being tried; None while none is.
         alarm: id of the alarm that is on; 0: none.
-        alarm_at: since when it is on.
+        alarm_at, alarm_route: since when it is on, and on which route; None and "" while it is not.
     """
 
     live: dict[str, Live] = {}
@@ -70,6 +72,7 @@ class Plan(msgspec.Struct):
     trying: Trying | None = None
     alarm: int = 0
     alarm_at: datetime | None = None
+    alarm_route: str = ""
 
     def under_way(self) -> int:
         """How many of its own calls are under way."""
@@ -129,12 +132,14 @@ def _tried(plan: Plan, event: te.SecondRouteTried, _id: int, _at: datetime, _rul
     plan.trying = Trying(event.route, event.why)
 
 
-def _raised(plan: Plan, _event: te.AlarmRaised, event_id: int, at: datetime, _rules: Rules) -> None:
-    plan.trying, plan.alarm, plan.alarm_at = None, event_id, at
+def _raised(plan: Plan, event: te.AlarmRaised, event_id: int, at: datetime, _rules: Rules) -> None:
+    plan.trying, plan.alarm, plan.alarm_at, plan.alarm_route = None, event_id, at, event.route
 
 
-def _ended(plan: Plan, _event: te.AlarmEnded, _id: int, _at: datetime, _rules: Rules) -> None:
-    plan.alarm, plan.alarm_at = 0, None
+def _ended(plan: Plan, event: te.AlarmEnded, _id: int, _at: datetime, _rules: Rules) -> None:
+    plan.alarm, plan.alarm_at, plan.alarm_route = 0, None, ""
+    if event.why == REMOVED:  # should it be set again, it begins anew
+        plan.watch, plan.calls, plan.failed = Watch(), 0, 0
 
 
 def _signed(form: Form, event: te.FormSigned, _id: int, at: datetime, _rules: Rules) -> None:

@@ -21,7 +21,7 @@ from hotline.domain.slots import asked_on, attempt_id, deadline, slot_of
 from hotline.domain.step import Step
 from hotline.domain.testcalls import local_day
 from hotline.domain.testplan import TestPlan
-from hotline.domain.testplan_state import FORM_PREFIX, PREFIX, SECOND_ROUTE, UNKNOWN, Form, Plan
+from hotline.domain.testplan_state import FORM_PREFIX, PREFIX, REMOVED, SECOND_ROUTE, UNKNOWN, Form, Plan
 
 PLANNED, MISSED, DECIDED, TOO_SOON = "planned", "missed", "decided", "too-soon"
 """Results of OpenSlot: a call is planned, the slot is missed, the day's verdict is in, or an adaptive plan needs none yet."""
@@ -187,12 +187,21 @@ def _second_route(step: Step, state: Plan, plan: TestPlan) -> None:
     trying = state.trying
     if trying is None or any(live.source == SECOND_ROUTE for live in state.live.values()):
         return
-    blames = "unknown" if not trying.valid else "route" if trying.good * 2 > trying.valid else "hotline"
+    blames = "not_compared" if not trying.valid else "route" if trying.good * 2 > trying.valid else "hotline"
     _raise(step, state, plan, trying.why, blames)
 
 
 def _raise(step: Step, state: Plan, plan: TestPlan, why: str, blames: str) -> None:
     step.record(te.AlarmRaised(plan.name, plan.route, why, blames, state.calls, state.failed))
+
+
+def close_alarm(step: Step, command: tc.CloseAlarm) -> None:
+    """End the alarm of a plan that is not set any more; one that is set goes on, for its calls tell when it is over."""
+    state = _plan(step)
+    name = step.stream.removeprefix(PREFIX)
+    if state.alarm and state.alarm_at is not None and name not in step.desk.plans:
+        step.cause = command.id
+        step.record(te.AlarmEnded(name, state.alarm_route, state.alarm, state.alarm_at, REMOVED))
 
 
 def alarm_sent(step: Step, command: tc.NoteAlarmSent) -> None:

@@ -67,6 +67,8 @@ PLACEHOLDERS: dict[str, frozenset[str]] = {
     "alarm_route": frozenset({"plan", "route", "failed", "calls"}),
     "alarm_hotline": frozenset({"plan", "route", "failed", "calls"}),
     "alarm_unknown": frozenset({"plan", "route", "failed", "calls"}),
+    "alarm_not_compared": frozenset({"plan", "route", "failed", "calls"}),
+    "alarm_removed": frozenset({"plan", "route"}),
     "alarm_ended": frozenset({"plan", "route"}),
     "call_back_unserved": frozenset(),
     "case_closed": frozenset({"case", "note"}),
@@ -100,6 +102,8 @@ REQUIRED: dict[str, frozenset[str]] = {
     "alarm_route": frozenset({"plan", "route"}),
     "alarm_hotline": frozenset({"plan"}),
     "alarm_unknown": frozenset({"plan"}),
+    "alarm_not_compared": frozenset({"plan"}),
+    "alarm_removed": frozenset({"plan"}),
     "alarm_ended": frozenset({"plan"}),
     "reminder": frozenset({"name", "price", "code"}),
 }

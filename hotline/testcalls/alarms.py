@@ -25,6 +25,7 @@ from conf.testing import Hook
 from hotline.domain.commands import Command
 from hotline.domain.testcall_commands import NoteAlarmSent, TellStaff
 from hotline.domain.testcall_events import AlarmEnded, AlarmRaised
+from hotline.domain.testplan_state import REMOVED
 
 log = logging.getLogger(__name__)
 
@@ -171,11 +172,11 @@ def _text(event: Alarm) -> tuple[str, dict[str, str]]:
     words = {"plan": event.plan, "route": event.route}
     if isinstance(event, AlarmRaised):
         return f"alarm_{event.blames}", {**words, "failed": str(event.failed), "calls": str(event.calls)}
-    return "alarm_ended", words
+    return "alarm_removed" if event.why == REMOVED else "alarm_ended", words
 
 
 def _line(event: Alarm) -> str:
     if isinstance(event, AlarmRaised):
         failed = f"{event.failed} of {event.calls} failed"
         return f"alarm: test plan {event.plan}, route {event.route}: {failed}; at fault: {event.blames}"
-    return f"alarm ended: test plan {event.plan}, route {event.route}"
+    return f"alarm ended: test plan {event.plan}, route {event.route}: {event.why}"

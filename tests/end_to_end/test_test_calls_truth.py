@@ -146,8 +146,8 @@ def test_each_is_classified_as_the_far_end_says(tmp_path: Path, full: bool, caps
         assert heard["no-rtp"] == {"one-way"}
         assert heard["tone"] == {"ring-back"}
         assert heard["silent"] == {"silence"}
-        why = {name: {rows[attempt]["why"] for attempt, _, _, each in run.attempts if each == name} for name in ("missing", "no-way")}
-        assert why == {"missing": {"no_channel"}, "no-way": {"not_sent"}}
+        why = {(name, rows[attempt]["why"]) for attempt, _, _, name in run.attempts if name in ("missing", "no-way")}
+        assert why == {("missing", "no_channel"), ("no-way", "not_sent")}
 
 
 def _asterisk_dies(run: TestCallRun) -> None:
