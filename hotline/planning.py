@@ -20,6 +20,7 @@ from hotline.domain.msisdn import msisdn
 from hotline.domain.testcall_events import TestCallPlanned
 from hotline.feeding import Relay
 from hotline.ledger import Ledger
+from hotline.storage.queries.commands import carried_out
 from hotline.storage.queries.events import newest_of
 from hotline.storage.queries.plans import alarms_on, last_slots
 from hotline.storage.queries.timeline import Entry, timeline
@@ -49,7 +50,7 @@ class Planning:
         self.dialler: Relay | None = dialling.relay
         plans = {plan.name: plan for plan in settings.test_plan}
         testing = settings.testing
-        self.alarms = Alarms(testing.hook, testing.alarm_to, ledger.insist, poster(reactor), reactor)
+        self.alarms = Alarms(testing.hook, testing.alarm_to, ledger.insist, poster(reactor), self._carried_out, reactor)
         put = dialling.inlet.put
 
         def last() -> Deferred[Mapping[str, datetime]]:
@@ -64,6 +65,9 @@ class Planning:
         words = load_words(read_words(self._settings.texts.dir))
         said = Words(_first(words.order.zh), _first(words.confirm.zh), _first(words.cancel.zh))
         return TextTests(ledger.execute, ledger.insist, self._events, self._newest, self._ends, said, _now, reactor)
+
+    def _carried_out(self, command: str) -> Deferred[bool]:
+        return self._reader.run(carried_out, command)
 
     def _events(self, stream: str, after: int) -> Deferred[Sequence[Entry]]:
         return self._reader.run(timeline, stream, after)

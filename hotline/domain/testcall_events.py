@@ -115,6 +115,13 @@ class AlarmEnded(Event, frozen=True, gc=False):
     why: str = "recovered"
 
 
+class AlarmTold(Event, frozen=True, gc=False):
+    """A hook has answered, so it is not told again, whatever becomes of this process; `row` is its event, `hook` the host."""
+
+    row: int
+    hook: str
+
+
 class AlarmSent(Event, frozen=True, gc=False):
     """Whoever is to know of an alarm or its end has been told; `row` is its event, `unreached` names hooks given up on."""
 

@@ -204,6 +204,12 @@ def close_alarm(step: Step, command: tc.CloseAlarm) -> None:
         step.record(te.AlarmEnded(name, state.alarm_route, state.alarm, state.alarm_at, REMOVED))
 
 
+def alarm_told(step: Step, command: tc.NoteAlarmTold) -> None:
+    """One of the hooks has been told; the row waits for the others."""
+    _plan(step)
+    step.begin(te.AlarmTold(command.row, command.hook), command.id or str(command.row))
+
+
 def alarm_sent(step: Step, command: tc.NoteAlarmSent) -> None:
     """Everybody has been told: the alarm's row of the outbox is done with."""
     _plan(step)
