@@ -20,13 +20,15 @@ from hotline.domain.msisdn import msisdn
 from hotline.domain.testcall_events import TestCallPlanned
 from hotline.feeding import Relay
 from hotline.ledger import Ledger
+from hotline.storage.queries.commands import carried_out
 from hotline.storage.queries.events import newest_of
-from hotline.storage.queries.plans import last_slots
+from hotline.storage.queries.plans import alarms_on, last_slots
 from hotline.storage.queries.timeline import Entry, timeline
 from hotline.storage.reading import Reader
 from hotline.testcalls.alarms import Alarms
 from hotline.testcalls.planner import Planner
 from hotline.testcalls.posting import poster
+from hotline.testcalls.removed import RemovedPlans
 from hotline.testcalls.texts import TextTests, Words
 from sms.words import load_words
 
@@ -54,13 +56,14 @@ class Planning:
         self.dialler: Relay | None = dialling.relay
         plans = {plan.name: plan for plan in settings.test_plan}
         testing = settings.testing
-        self.alarms = Alarms(testing.hook, _told(settings), ledger.insist, poster(reactor), reactor)
+        self.alarms = Alarms(testing.hook, _told(settings), ledger.insist, poster(reactor), self._carried_out, reactor)
         put = dialling.inlet.put
 
         def last() -> Deferred[Mapping[str, datetime]]:
             return reader.run(last_slots, [*plans])
 
         self._planner = Planner(plans, calendar_of(settings), put, last, _now, reactor)
+        self._removed = RemovedPlans(plans, lambda: reader.run(alarms_on), ledger.insist, reactor)
         # also where no plan is by text any more: a row that an earlier configuration left must be settled
         self._texts = self._make_texts(ledger, reactor)
 
@@ -68,6 +71,9 @@ class Planning:
         words = load_words(read_words(self._settings.texts.dir))
         said = Words(_first(words.order.zh), _first(words.confirm.zh), _first(words.cancel.zh))
         return TextTests(ledger.execute, ledger.insist, self._events, self._newest, self._ends, said, _now, reactor)
+
+    def _carried_out(self, command: str) -> Deferred[bool]:
+        return self._reader.run(carried_out, command)
 
     def _events(self, stream: str, after: int) -> Deferred[Sequence[Entry]]:
         return self._reader.run(timeline, stream, after)
@@ -107,10 +113,12 @@ class Planning:
     def start(self) -> None:
         """Begin to open slots."""
         self._planner.start()
+        self._removed.start()
 
     def stop(self) -> None:
         """Open no slots, begin no tests, tell nobody any more."""
         self._planner.stop()
+        self._removed.stop()
         self.alarms.stop()
         self._texts.stop()
 

@@ -374,6 +374,7 @@ def _originate(attempt: _Attempt, channel: str) -> dict[str, Any]:
     """The action that dials. Early media (EarlyMedia) is no answer, so it begins nothing."""
     planned = attempt.planned
     variables = {
+        "CHANNEL(hangup_handler_push)": rf"{CONTEXT}\,gone\,1",  # a bare comma would begin another variable
         "SHOUWEN_TEST": recording_of(planned).removesuffix(".wav"),
         "SHOUWEN_LISTEN_S": str(planned.listen_s + (PROOF_S if planned.proof else 0)),
     }

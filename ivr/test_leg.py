@@ -8,6 +8,9 @@ event's own time, until OriginateResponse and Hangup are both in; nothing here d
 What the far end said is in HangupRequest alone (TechCause is its final SIP code). Hangup repeats it, but where *we* gave up at
 the end of the ring time it has "480" and cause 19 though nobody said so, and there is no HangupRequest. No channel at all means
 that there is no such endpoint: our own fault.
+
+A 503 without a packet from the far end is Asterisk's own: the address can't be reached from here, or its name not be resolved. No
+event tells it from the network's; the channel does, for it has no cause of its own, and the dialplan says so before it is gone.
 """
 
 from __future__ import annotations
@@ -29,6 +32,10 @@ NO_ANSWER = "3"
 """OriginateResponse's Reason when our ring time ran out (AST_CONTROL_RINGING)."""
 TOLD = "ShouwenTest"
 """The UserEvent by which the dialplan tells RTP's figures."""
+UNSENT = "ShouwenTestUnsent"
+"""The UserEvent by which the dialplan tells that nothing ever came from the far end, by a route over UDP."""
+MADE_HERE = 503
+"""What Asterisk says in the far end's place when it can't send."""
 DIGITS_MAX = 32
 """Digits that are kept; a far end may send as many as it likes."""
 
@@ -52,6 +59,7 @@ class Leg:
         digits: keys that the far end sent.
         received, lost: RTP packets; jitter_ms: theirs. None where Asterisk did not tell.
         told: the dialplan has run to its end.
+        unsent: nothing ever came from the far end, so a MADE_HERE is Asterisk's own.
         gap: the link was lost meanwhile, or it was a former process that dialled: not all was seen.
         why: what was wrong with us, as far as it is known.
     """
@@ -76,6 +84,7 @@ class Leg:
     lost: int | None = None
     jitter_ms: float | None = None
     told: bool = False
+    unsent: bool = False
     gap: bool = False
     why: str = ""
     _keys: list[tuple[datetime, str]] = field(default_factory=list)
@@ -140,6 +149,8 @@ class Leg:
             self._keyed(message, at)
         elif message.get("UserEvent") == TOLD:
             self._measured(message)
+        elif message.get("UserEvent") == UNSENT:
+            self.unsent = True
 
     def seen(self, channel: Message) -> None:
         """Asterisk lists the channel: it lives, and this is how far it is."""
@@ -149,7 +160,7 @@ class Leg:
     def outcome(self) -> tuple[Ending, str]:
         """The class of a call that nobody answered, and if it is our own fault, why."""
         raw = Raw(
-            made=self.made and self.dialled_at is not None,
+            made=self.made and self.dialled_at is not None and not self._made_here,
             lost=self.gap,
             rang=self.ringing_at is not None,
             timed_out=self.timed_out,
@@ -160,9 +171,15 @@ class Leg:
         ending = classify(raw)
         return ending, (self.why or self._fault()) if ending is Ending.OWN_FAULT else ""
 
+    @property
+    def _made_here(self) -> bool:
+        return self.unsent and self.sip_code == MADE_HERE
+
     def _fault(self) -> str:
         if self.gap:
             return Fault.UNSEEN
+        if self._made_here:
+            return Fault.NOT_SENT
         if self.made and self.dialled_at is not None:
             return Fault.NO_DIALLING.of(self.dial_status)
         return Fault.NO_DIALLING if self.made else Fault.NO_CHANNEL

@@ -67,6 +67,8 @@ _DECIDE: dict[type[cmd.Command], Callable[[Step, Any], None]] = {
     tc.NoteDialled: testcalls.dialled,
     tc.NoteTestCall: testcalls.ended,
     tc.WeighTestCall: testplans.weigh,
+    tc.CloseAlarm: testplans.close_alarm,
+    tc.NoteAlarmTold: testplans.alarm_told,
     tc.NoteAlarmSent: testplans.alarm_sent,
     tc.SendTestText: testplans.send_text,
     tc.TellStaff: testplans.tell,

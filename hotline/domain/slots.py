@@ -48,14 +48,22 @@ def window(plan: TestPlan, day: date, calendar: Calendar) -> tuple[datetime, dat
     return _instant(day, span.start, calendar), _instant(day, end, calendar)
 
 
-def deadline(plan: TestPlan, at: datetime, calendar: Calendar) -> datetime:
-    """By when the plan's question of the local day of `at` is to be answered: `show_by`, else the end of the day's calls."""
+def asked_on(plan: TestPlan, at: datetime, calendar: Calendar) -> date:
+    """The local day to whose question a call at `at` belongs: that on which the hours began in which it lies."""
     day = at.astimezone(calendar.zone).date()
-    if plan.show_by:
-        return _instant(day, Span.of(f"00:00-{plan.show_by}").end, calendar)
-    found = window(plan, day, calendar)
-    midnight = _instant(day, DAY_MIN, calendar)
-    return min(found[1], midnight) if found is not None else midnight
+    before = window(plan, day - _DAY, calendar)
+    return day - _DAY if before is not None and before[0] <= at < before[1] else day
+
+
+def deadline(plan: TestPlan, at: datetime, calendar: Calendar) -> datetime:
+    """By when the question to which `at` belongs is to be answered: the first `show_by` in its hours, else their end."""
+    day = asked_on(plan, at, calendar)
+    begins, ends = window(plan, day, calendar) or (_instant(day, 0, calendar), _instant(day, DAY_MIN, calendar))
+    if not plan.show_by:
+        return ends
+    minute = Span.of(f"00:00-{plan.show_by}").end
+    shown = _instant(day, minute, calendar)
+    return min(shown if shown > begins else _instant(day, minute + DAY_MIN, calendar), ends)
 
 
 def _instant(day: date, minute: int, calendar: Calendar) -> datetime:

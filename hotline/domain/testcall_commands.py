@@ -87,6 +87,17 @@ class WeighTestCall(Command, frozen=True, kw_only=True, gc=False):
     row: int
 
 
+class CloseAlarm(Command, frozen=True, kw_only=True, gc=False):
+    """In "plan:NAME": end the alarm of a plan that is not set any more. Its id is made from the alarm."""
+
+
+class NoteAlarmTold(Command, frozen=True, kw_only=True, gc=False):
+    """In "plan:NAME": a hook has answered for row `row`; `hook` is its host. Its id is made from the row and its address."""
+
+    row: int
+    hook: str
+
+
 class NoteAlarmSent(Command, frozen=True, kw_only=True, gc=False):
     """In "plan:NAME": whoever could be reached has been told of the alarm, or of its end, of row `row`."""
 

@@ -14,7 +14,8 @@ from hotline.domain.event import Event
 class TestCallPlanned(Event, frozen=True, gc=False):
     """A slot's call is to be placed now. It is the row of the outbox that dials it, and says all that the dialler needs.
 
-    `source` is plan (a slot's), asked (by a person, `by`) or second-route (tried before an alarm).
+    `source` is plan (a slot's), asked (by a person, `by`) or second-route (tried before an alarm). `day` (YYYYMMDD) is the local
+    day to whose question it belongs: after midnight, that on which the plan's hours began.
     """
 
     __test__ = False
@@ -86,7 +87,8 @@ class TestCallWeighed(Event, frozen=True, gc=False):
 
 
 class AlarmRaised(Event, frozen=True, gc=False):
-    """The rate has dropped: `why` is cusum or in_a_row; `blames` is route, hotline or unknown (there is no second route).
+    """The rate has dropped: `why` is cusum or in_a_row; `blames` is route, hotline, unknown (there is no second route) or
+    not_compared (there is one, and none of its calls counts).
 
     `calls` is how many valid calls there were since all was well, `failed` how many of them failed. It is the row of
     the outbox by which people are told.
@@ -101,12 +103,23 @@ class AlarmRaised(Event, frozen=True, gc=False):
 
 
 class AlarmEnded(Event, frozen=True, gc=False):
-    """The rate is as it should be again; `of` is the AlarmRaised. It is the row of the outbox by which people are told."""
+    """An alarm is over; `of` is the AlarmRaised. It is the row of the outbox by which people are told.
+
+    `why` is recovered (the rate is as it should be again) or removed (the plan is not set any more, so nobody could see that).
+    """
 
     plan: str
     route: str
     of: int
     since: datetime
+    why: str = "recovered"
+
+
+class AlarmTold(Event, frozen=True, gc=False):
+    """A hook has answered, so it is not told again, whatever becomes of this process; `row` is its event, `hook` the host."""
+
+    row: int
+    hook: str
 
 
 class MeasuringStopped(Event, frozen=True, gc=False):

@@ -19,6 +19,7 @@ class Fault(StrEnum):
     LINK_LOST = "link_lost"
     UNSEEN = "end_unseen"
     NO_CHANNEL = "no_channel"
+    NOT_SENT = "not_sent"
     NO_DIALLING = "no_dialling"
     NO_DIALPLAN = "no_dialplan"
     NO_RECORDING = "no_recording"

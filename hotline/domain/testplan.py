@@ -59,7 +59,7 @@ class TestPlan(msgspec.Struct, frozen=True, kw_only=True):
         at_once: calls of this plan that may be under way at the same time.
         relation: "local", "national" or "between" networks: the floor that the network rate is held against.
         target: the hotline system rate to be shown. Source: China Unicom SP rules in force 1 Apr 2007 (99 %).
-        show_by: time of day by which it is to be shown; "": by the end of `hours`.
+        show_by: time of day by which it is to be shown, the first after `hours` begin; "": by their end.
         adaptive: whether calls are made only as long as the day's verdict is open, and more often while it is in doubt.
         least_per_hour: the fewest calls an hour of an adaptive plan while the verdict is open.
         second_route: another route, tried before an alarm so that it can tell whether the route or the hotline is to blame.

@@ -19,6 +19,8 @@ FORM_PREFIX = "form:"
 """What the stream of a day's form begins with: "form:NAME:YYYYMMDD"."""
 SECOND_ROUTE = "second-route"
 """The source of calls that are made by another route before an alarm."""
+REMOVED = "removed"
+"""Why an alarm is over whose plan is not set any more."""
 UNKNOWN = "unknown"
 """The source of a call that its plan does not know; it is settled, and counts nowhere."""
 
@@ -54,7 +56,7 @@ class Plan(msgspec.Struct):
         calls, failed: its valid calls since all was well, and how many of them failed.
         trying: the second route being tried; None while none is.
         alarm: id of the alarm that is on; 0: none.
-        alarm_at: since when it is on.
+        alarm_at, alarm_route: since when it is on, and on which route; None and "" while it is not.
         idle, idle_since: how many attempts since the newest that counts said nothing, and the slot of the first of them.
         stopped, stopped_since: id of the MeasuringStopped that is on, 0: none; since when nothing was measured.
         unreached: hooks that could not be told of the newest alarm, or of its end.
@@ -73,6 +75,7 @@ class Plan(msgspec.Struct):
     trying: Trying | None = None
     alarm: int = 0
     alarm_at: datetime | None = None
+    alarm_route: str = ""
     idle: int = 0
     idle_since: datetime | None = None
     stopped: int = 0
@@ -146,12 +149,14 @@ def _tried(plan: Plan, event: te.SecondRouteTried, _id: int, _at: datetime, _rul
     plan.trying = Trying(event.route, event.why)
 
 
-def _raised(plan: Plan, _event: te.AlarmRaised, event_id: int, at: datetime, _rules: Rules) -> None:
-    plan.trying, plan.alarm, plan.alarm_at = None, event_id, at
+def _raised(plan: Plan, event: te.AlarmRaised, event_id: int, at: datetime, _rules: Rules) -> None:
+    plan.trying, plan.alarm, plan.alarm_at, plan.alarm_route = None, event_id, at, event.route
 
 
-def _ended(plan: Plan, _event: te.AlarmEnded, _id: int, _at: datetime, _rules: Rules) -> None:
-    plan.alarm, plan.alarm_at = 0, None
+def _ended(plan: Plan, event: te.AlarmEnded, _id: int, _at: datetime, _rules: Rules) -> None:
+    plan.alarm, plan.alarm_at, plan.alarm_route = 0, None, ""
+    if event.why == REMOVED:  # should it be set again, it begins anew
+        plan.watch, plan.calls, plan.failed = Watch(), 0, 0
 
 
 def _stopped(plan: Plan, event: te.MeasuringStopped, event_id: int, _at: datetime, _rules: Rules) -> None:

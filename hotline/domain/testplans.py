@@ -18,11 +18,11 @@ from hotline.domain.rates.endings import HOTLINE_GOOD, VALID
 from hotline.domain.rates.intervals import Verdict
 from hotline.domain.rates.sequential import IN_A_ROW, Watch, evolve
 from hotline.domain.rates.sizing import interval_s, settled
-from hotline.domain.slots import attempt_id, deadline, slot_of
+from hotline.domain.slots import asked_on, attempt_id, deadline, slot_of
 from hotline.domain.step import Step
 from hotline.domain.testcalls import local_day
 from hotline.domain.testplan import TestPlan
-from hotline.domain.testplan_state import FORM_PREFIX, PREFIX, SECOND_ROUTE, UNKNOWN, Form, Plan
+from hotline.domain.testplan_state import FORM_PREFIX, PREFIX, REMOVED, SECOND_ROUTE, UNKNOWN, Form, Plan
 
 PLANNED, MISSED, DECIDED, TOO_SOON = "planned", "missed", "decided", "too-soon"
 """Results of OpenSlot: a call is planned, the slot is missed, the day's verdict is in, or an adaptive plan needs none yet."""
@@ -67,7 +67,7 @@ def open_slot(step: Step, command: tc.OpenSlot) -> None:
 
 def _wanted(step: Step, state: Plan, plan: TestPlan, command: tc.OpenSlot) -> bool:
     """Whether an adaptive plan dials this slot."""
-    day, _ = local_day(command.planned_at, step.desk.calendar)
+    day = _asked_on(step, plan, command.planned_at)
     counted = state.day == day
     good, valid = (state.good, state.valid) if counted else (0, 0)
     left_s = (deadline(plan, command.planned_at, step.desk.calendar) - command.planned_at).total_seconds()
@@ -95,8 +95,14 @@ def _since_s(step: Step, plan: TestPlan, last: datetime, at: datetime) -> float:
     return (late - early).total_seconds() + ROUNDED_S
 
 
+def _asked_on(step: Step, plan: TestPlan, at: datetime) -> int:
+    """The day to whose question a call belongs, as YYYYMMDD."""
+    day = asked_on(plan, at, step.desk.calendar)
+    return day.year * 10_000 + day.month * 100 + day.day
+
+
 def _place(step: Step, plan: TestPlan, command: tc.OpenSlot, route: str, source: str) -> None:
-    day, _ = local_day(command.planned_at, step.desk.calendar)
+    day = _asked_on(step, plan, command.planned_at)
     step.record(
         te.TestCallPlanned(
             command.attempt,
@@ -184,12 +190,27 @@ def _second_route(step: Step, state: Plan, plan: TestPlan) -> None:
     trying = state.trying
     if trying is None or any(live.source == SECOND_ROUTE for live in state.live.values()):
         return
-    blames = "unknown" if not trying.valid else "route" if trying.good * 2 > trying.valid else "hotline"
+    blames = "not_compared" if not trying.valid else "route" if trying.good * 2 > trying.valid else "hotline"
     _raise(step, state, plan, trying.why, blames)
 
 
 def _raise(step: Step, state: Plan, plan: TestPlan, why: str, blames: str) -> None:
     step.record(te.AlarmRaised(plan.name, plan.route, why, blames, state.calls, state.failed))
+
+
+def close_alarm(step: Step, command: tc.CloseAlarm) -> None:
+    """End the alarm of a plan that is not set any more; one that is set goes on, for its calls tell when it is over."""
+    state = _plan(step)
+    name = step.stream.removeprefix(PREFIX)
+    if state.alarm and state.alarm_at is not None and name not in step.desk.plans:
+        step.cause = command.id
+        step.record(te.AlarmEnded(name, state.alarm_route, state.alarm, state.alarm_at, REMOVED))
+
+
+def alarm_told(step: Step, command: tc.NoteAlarmTold) -> None:
+    """One of the hooks has been told; the row waits for the others."""
+    _plan(step)
+    step.begin(te.AlarmTold(command.row, command.hook), command.id or str(command.row))
 
 
 def alarm_sent(step: Step, command: tc.NoteAlarmSent) -> None:

@@ -1,7 +1,8 @@
 """Tells people of alarms: rows of the outbox's channel "alarm" become posts to web hooks, and texts to who is on duty.
 
-Each row is told to everybody once: a text is a command whose id is made from the row and the number; a post that was answered
-is not repeated while this process lives, and carries the row's id for whoever must know a repetition. A hook that can't be
+Each row is told to everybody once: a text is a command whose id is made from the row and the number; that a hook has answered is
+noted by such a command, too, and looked for before each first post, so that the next process does not repeat it. What was posted
+just before a process died may come again; it carries the row's id for whoever must know a repetition. A hook that can't be
 reached is tried again, ever more slowly, for GIVE_UP_S; then the timeline of the plan names it. A hook is told of one row after
 the other, so that the end of an alarm never overtakes the alarm. Of its address nothing but the host is told to anybody: the
 rest may be a key.
@@ -20,11 +21,13 @@ from urllib.parse import urlsplit
 
 import msgspec
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.python.failure import Failure
 
 from conf.testing import Hook
 from hotline.domain.commands import Command
-from hotline.domain.testcall_commands import NoteAlarmSent, TellStaff
+from hotline.domain.testcall_commands import NoteAlarmSent, NoteAlarmTold, TellStaff
 from hotline.domain.testcall_events import AlarmEnded, AlarmRaised, MeasuringResumed, MeasuringStopped
+from hotline.domain.testplan_state import REMOVED
 
 log = logging.getLogger(__name__)
 
@@ -61,17 +64,27 @@ class _Told:
 class Alarms:
     """The relay of alarms; all on the reactor's thread."""
 
-    def __init__(self, hooks: Sequence[Hook], numbers: Sequence[str], insist: Insist, post: Post, clock: Any) -> None:
+    def __init__(
+        self,
+        hooks: Sequence[Hook],
+        numbers: Sequence[str],
+        insist: Insist,
+        post: Post,
+        carried_out: Callable[[str], Deferred[bool]],
+        clock: Any,
+    ) -> None:
         """Wire it.
 
         Args:
             hooks, numbers: who is told.
             insist: hands over a command that must not be lost, and calls back when it is durable.
             post: see Post.
+            carried_out: whether the ledger has carried out the command of that id.
             clock: the reactor's time.
         """
         self._hooks = [*{hook.url: hook for hook in hooks}.values()]
         self._numbers, self._insist, self._post, self._clock = numbers, insist, post, clock
+        self._carried_out = carried_out
         self._queues: dict[str, deque[_Told]] = {hook.url: deque() for hook in hooks}
         self._open: dict[int, set[str]] = {}
         self._unreached: dict[int, set[str]] = {}
@@ -108,8 +121,24 @@ class Alarms:
             waiting = self._queues[hook.url]
             waiting.append(_Told(row, stream, body, self._clock.seconds() + GIVE_UP_S))
             if len(waiting) == 1:
-                self._try(hook, FIRST_WAIT_S)
+                self._take(hook)
         self._settle(row, stream)
+
+    def _take(self, hook: Hook) -> None:
+        """Tell a hook of the first row that waits for it, unless a former process did."""
+        told = self._queues[hook.url][0]
+
+        def known(before: bool) -> None:
+            if before:
+                self._next(hook, told)
+            else:
+                self._try(hook, FIRST_WAIT_S)
+
+        def unread(failure: Failure) -> None:
+            log.warning("alarm %d: it can't be read whether it was told: %s; it is told", told.row, failure.value)
+            self._try(hook, FIRST_WAIT_S)
+
+        self._carried_out(_noted(told.row, hook)).addCallbacks(known, unread)
 
     def _try(self, hook: Hook, wait_s: float) -> None:
         """Tell a hook of the first row that waits for it."""
@@ -122,7 +151,7 @@ class Alarms:
 
         def answered(status: int) -> None:
             if 200 <= status < 300:
-                self._next(hook, told)
+                self._answered(hook, told)
             else:
                 again(f"it answers {status}")
 
@@ -141,13 +170,22 @@ class Alarms:
             answered, lambda failure: again(failure.type.__name__)
         ).addErrback(lambda failure: log.error("alarm %d: %s", told.row, failure.getTraceback()))
 
+    def _answered(self, hook: Hook, told: _Told) -> None:
+        """A hook knows of a row: that is noted, and only then it is done with."""
+        note = NoteAlarmTold(stream=told.stream, id=_noted(told.row, hook), row=told.row, hook=_name(hook.url))
+        self._insist(note, lambda: self._told(told.row, told.stream, hook.url))
+        self._go_on(hook)
+
     def _next(self, hook: Hook, told: _Told) -> None:
-        """A hook knows of a row, or never will: tell it of the next one."""
+        """A hook has known of a row, or never will: tell it of the next one."""
+        self._told(told.row, told.stream, hook.url)
+        self._go_on(hook)
+
+    def _go_on(self, hook: Hook) -> None:
         waiting = self._queues[hook.url]
         waiting.popleft()
-        self._told(told.row, told.stream, hook.url)
         if waiting:
-            self._try(hook, FIRST_WAIT_S)
+            self._take(hook)
 
     def _told(self, row: int, stream: str, whom: str) -> None:
         self._open[row].discard(whom)
@@ -161,6 +199,11 @@ class Alarms:
 
     def _forget(self, row: int) -> None:
         self._open.pop(row, None)
+
+
+def _noted(row: int, hook: Hook) -> str:
+    """Id of the command by which it is noted that a hook has answered; of its address, a digest."""
+    return f"alarm:{row}:hook:{hashlib.sha256(hook.url.encode()).hexdigest()[:16]}"
 
 
 def _name(url: str) -> str:
@@ -177,6 +220,8 @@ def _text(event: Alarm) -> tuple[str, dict[str, str]]:
     words = {"plan": event.plan, "route": event.route}
     if isinstance(event, AlarmRaised):
         return f"alarm_{event.blames}", {**words, "failed": str(event.failed), "calls": str(event.calls)}
+    if isinstance(event, AlarmEnded) and event.why == REMOVED:
+        return "alarm_removed", words
     return KINDS[type(event)].replace("-", "_"), words
 
 
@@ -187,4 +232,6 @@ def _line(event: Alarm) -> str:
     if isinstance(event, MeasuringStopped):
         since = f"{event.attempts} attempts since {event.since:%Y-%m-%d %H:%M} UTC say nothing"
         return f"alarm: test plan {event.plan}, route {event.route}, has stopped to measure: {since}"
+    if isinstance(event, AlarmEnded):
+        return f"alarm ended: test plan {event.plan}, route {event.route}: {event.why}"
     return f"{KINDS[type(event)].replace('-', ' ')}: test plan {event.plan}, route {event.route}"

@@ -21,7 +21,7 @@ from ivr.ami_events import WANTED
 from ivr.asterisk.fetch import Program
 
 TEMPLATES = Path(conf.__file__).parent / "asterisk"
-DIALPLAN = "2"
+DIALPLAN = "3"
 """Version of shouwen_extensions.conf, its global variable SHOUWEN_DIALPLAN; raise it when the program needs the new one."""
 EMPTY = ("acl", "ccss", "features", "pjproject", "queuerules", "udptl", "websocket_client")
 """Files that Asterisk complains of when they are missing."""

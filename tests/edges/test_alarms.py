@@ -17,8 +17,9 @@ from twisted.internet.task import Clock
 from conf.testing import Hook
 from conf.values import Secret
 from hotline.domain.commands import Command
-from hotline.domain.testcall_commands import NoteAlarmSent, TellStaff
+from hotline.domain.testcall_commands import NoteAlarmSent, NoteAlarmTold, TellStaff
 from hotline.domain.testcall_events import AlarmEnded, AlarmRaised
+from hotline.storage.store import StorageError
 from hotline.testcalls.alarms import GIVE_UP_S, SIGNATURE, Alarms
 
 RAISED = AlarmRaised("daily", "mobile", "cusum", "route", 40, 5)
@@ -37,7 +38,16 @@ class World:
         self.stored: list[Callable[[], None]] = []
         self.answers: dict[str, list[int | Exception]] = {}
         self.clock = Clock()
-        self.alarms = Alarms(hooks, numbers, self._insist, self._post, self.clock)
+        self.carried_out: set[str] = set()
+        self.unreadable = False
+        self.alarms = self.process(hooks, numbers)
+
+    def process(self, hooks: tuple[Hook, ...], numbers: tuple[str, ...] = ()) -> Alarms:
+        """Another one on the same ledger."""
+        return Alarms(hooks, numbers, self._insist, self._post, self._carried_out, self.clock)
+
+    def _carried_out(self, command: str) -> Deferred[bool]:
+        return fail(StorageError("gone")) if self.unreadable else succeed(command in self.carried_out)
 
     def _insist(self, command: Command, then: Callable[[], None]) -> None:
         self.commands.append(command)
@@ -51,6 +61,7 @@ class World:
 
     def store(self) -> None:
         """All that was handed over is durable."""
+        self.carried_out |= {command.id or "" for command in self.commands}
         stored, self.stored = self.stored, []
         for then in stored:
             then()
@@ -70,7 +81,7 @@ def test_everybody_is_told_once_and_then_the_row_is_done() -> None:
         key="alarm_route",
         words={"plan": "daily", "route": "mobile", "failed": "5", "calls": "40"},
     )
-    assert world.commands == [told]
+    assert [each for each in world.commands if isinstance(each, TellStaff)] == [told]
     world.store()
     assert world.sent() == [NoteAlarmSent(stream=STREAM, id="alarm:7:sent", row=7)]
     assert world.alarms.pending() == 1
@@ -106,6 +117,7 @@ def test_a_hook_that_fails_is_tried_again_and_the_others_are_not() -> None:
     world.clock.advance(2)
     world.clock.advance(4)
     assert [url for url, _, _ in world.posts] == [A.url, B.url, A.url, A.url]
+    world.store()
     assert [each.unreached for each in world.sent()] == [()]
 
 
@@ -114,6 +126,7 @@ def test_a_hook_that_stays_away_is_named_and_keeps_no_row_for_ever() -> None:
     world.answers[A.url] = [Refused()] * 1000
     world.alarms.offer([(7, STREAM, RAISED)])
     world.clock.pump([300.0] * int(GIVE_UP_S / 300 + 2))
+    world.store()
     assert [each.unreached for each in world.sent()] == [("http://127.0.0.1:1",)]
     assert 250 < len(world.posts) < 350
 
@@ -146,6 +159,7 @@ def test_the_end_of_an_alarm_does_not_overtake_the_alarm() -> None:
     told = [json.loads(body)["id"] for url, body, _ in world.posts if url == A.url]
     assert told == [7, 7, 7, 9]
     assert [json.loads(body)["id"] for url, body, _ in world.posts if url == B.url] == [7, 9]
+    world.store()
     assert len(world.sent()) == 2
 
 
@@ -156,6 +170,7 @@ def test_what_a_hooks_address_holds_beside_its_host_is_never_told(caplog: pytest
     world.answers[hook.url] = [Refused()] * 1000
     world.alarms.offer([(7, STREAM, RAISED)])
     world.clock.pump([300.0] * int(GIVE_UP_S / 300 + 2))
+    world.store()
     assert [each.unreached for each in world.sent()] == [("https://chat.example",)]
     assert "chat.example" in caplog.text
     assert "s3cret" not in caplog.text
@@ -173,4 +188,38 @@ def test_a_post_that_fails_at_once_is_tried_again() -> None:
     world.alarms._post = posting
     world.alarms.offer([(7, STREAM, RAISED)])
     world.clock.advance(2)
+    world.store()
     assert len(world.posts) == len(world.sent()) == 1
+
+
+def test_a_hook_that_has_answered_is_not_told_again_by_the_next_process() -> None:
+    world = World((A, B))
+    world.answers[B.url] = [Refused()] * 3
+    world.alarms.offer([(7, STREAM, RAISED), (9, STREAM, ENDED)])
+    world.store()
+    world.alarms.stop()
+    before = len(world.posts)
+    [noted, _] = [command for command in world.commands if isinstance(command, NoteAlarmTold)]
+    assert (noted.stream, noted.row, noted.hook) == (STREAM, 7, "http://127.0.0.1:1")
+    after = world.process((A, B))
+    after.offer([(7, STREAM, RAISED), (9, STREAM, ENDED)], left=True)
+    world.clock.pump([1.0] * 10)
+    assert {url for url, _, _ in world.posts[before:]} == {B.url}
+    assert [json.loads(body)["id"] for _, body, _ in world.posts[before:]] == [7, 7, 7, 9]
+    world.store()
+    assert [each.row for each in world.sent()] == [7, 9]
+
+
+def test_where_it_can_not_be_read_who_was_told_all_are_told() -> None:
+    world = World((A,))
+    world.unreadable = True
+    world.alarms.offer([(7, STREAM, RAISED)])
+    assert len(world.posts) == 1
+
+
+def test_what_is_noted_of_a_hook_does_not_hold_its_address() -> None:
+    hook = Hook(url="https://chat.example/robot/s3cret-path?key=s3cret")
+    world = World((hook,))
+    world.alarms.offer([(7, STREAM, RAISED)])
+    assert "s3cret" not in str(world.commands)
+    assert "https://chat.example" in str(world.commands)

@@ -9,13 +9,16 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import pytest
 
-from tests.kit.dialling import LISTEN_S, TestCallRun, prompts
+from hotline.desk import calendar_of
+from hotline.domain.slots import slots
+from tests.kit.dialling import LISTEN_S, PLANNED, TICKS, TICKS_NUMBER, TestCallRun, prompts
 from tests.kit.service import eventually
 from tests.kit.targets import Behaviour, Seen, alaw_of, sounds_of
 
@@ -66,6 +69,7 @@ def behaviours(folder: Path) -> list[Behaviour]:
         Behaviour("early-busy", ("183", 1200, "486"), sounds["right"]),
         Behaviour("early-480", ("183", 800, "480"), tone),
         Behaviour("missing", missing=True),
+        Behaviour("no-way", address="203.0.113.1:5060"),  # from a socket on loopback nothing gets there
         *(Behaviour(f"code-{code}", (20 + code % 7 * 30, str(code))) for code in CODES),
     ]
 
@@ -145,6 +149,8 @@ def test_each_is_classified_as_the_far_end_says(tmp_path: Path, full: bool, caps
         assert heard["no-rtp"] == {"one-way"}
         assert heard["tone"] == {"ring-back"}
         assert heard["silent"] == {"silence"}
+        why = {(name, rows[attempt]["why"]) for attempt, _, _, name in run.attempts if name in ("missing", "no-way")}
+        assert why == {("missing", "no_channel"), ("no-way", "not_sent")}
 
 
 def _asterisk_dies(run: TestCallRun) -> None:
@@ -185,16 +191,39 @@ def test_whatever_dies_none_is_dialled_twice_and_none_is_lost(tmp_path: Path, tr
 def test_two_processes_on_one_database_dial_each_once_though_one_dies(tmp_path: Path, postgres_url: str) -> None:
     names = ("right", "ring-out", "486-rang", "code-503", "no-rtp", "late-right")
     kinds = [each for each in behaviours(tmp_path) if each.name in names]
-    with TestCallRun(tmp_path / "run", kinds, dict.fromkeys(names, 10), rate=10, seed=9, url=postgres_url) as run:
+    counts = dict.fromkeys(names, 10)
+    with TestCallRun(tmp_path / "run", kinds, counts, rate=10, seed=9, url=postgres_url, ticking="right") as run:
         run.start()
         run.start()  # each opens all slots
         time.sleep(3)
         run.kill()
+        killed_at = datetime.now(UTC)
         eventually(lambda: len(run.rows()) == 60 and not run.waiting(), 60.0, lambda: (len(run.rows()), run.waiting()))
         assert wrong(run, own_faults=True) == []
         own = [row for row in run.rows() if row["ending"] == "own-fault"]
         assert len(own) < 30
         assert all(row["why"] for row in own)
+        # and those of the clocks, also those that the dead one had begun
+        eventually(lambda: all(how != PLANNED for at, how in run.ticks().items() if at < killed_at), 60.0, run.ticks)
+        eventually(lambda: Counter(run.ticks().values())["answered-ok"] >= 8, 60.0, run.ticks)
+        run.stop()
+        assert_each_slot_came_once(run)
+
+
+def assert_each_slot_came_once(run: TestCallRun) -> None:
+    """Of the plan whose slots both processes draw by their clocks: none is left out, and none is dialled twice."""
+    ticks = run.ticks()
+    plan = next(each for each in run.settings.test_plan if each.name == TICKS)
+    first, last = min(ticks), max(ticks)
+    assert last - first > timedelta(seconds=5)
+    due = {first, *slots(plan, first, last, calendar_of(run.settings))}
+    assert set(ticks) == due
+    ended = Counter(ticks.values())
+    invites = len(run.targets.seen()[TICKS_NUMBER].invites)
+    sure = ended["answered-ok"]
+    assert sure <= invites <= sure + ended["own-fault"] + ended[PLANNED], (invites, ended)
+    assert set(ended) <= {"answered-ok", "own-fault", "missed", PLANNED}, ended
+    assert ended[PLANNED] <= 15, ended  # what was under way at the end
 
 
 def test_our_own_hotline_proves_itself_and_notes_nothing(tmp_path: Path) -> None:

@@ -34,6 +34,8 @@ from tests.kit.targets import Behaviour, Seen, Targets
 RING_S, LISTEN_S = 5, 4
 CALLER = "13900000001"
 FIRST_NUMBER = 500_000
+TICKS, TICKS_NUMBER = "ticks", "499999"
+PLANNED = "planned"
 
 
 def prompts() -> Path:
@@ -58,6 +60,7 @@ class TestCallRun:
     def __init__(
         self, folder: Path, behaviours: Sequence[Behaviour], counts: Mapping[str, int], *, rate: float, seed: int = 1,
         at_once: int = 150, listen_s: int = LISTEN_S, url: str = "sqlite:///shouwen.db", traced: bool = True, own: int = 0,
+        ticking: str = "",
     ) -> None:  # fmt: skip
         """Start Asterisk and the far ends.
 
@@ -65,6 +68,7 @@ class TestCallRun:
             counts: calls by behaviour.
             rate: new calls a second; their order and times are drawn from `seed`.
             own: so many calls to our own hotline, which must bring its code; give `start` the role ivr, too.
+            ticking: behaviour that is called each second, too, by the processes' own clocks; see `ticks`.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.url = folder, url
@@ -94,6 +98,9 @@ class TestCallRun:
             }
             for _, plan, number, name in self.attempts
         ]  # fmt: skip
+        if ticking:
+            every = {"name": TICKS, "route": ticking, "number": TICKS_NUMBER, "caller_id": CALLER, "every_s": 1, "at_once": 50}
+            plans.insert(0, {**every, "ring_s": RING_S, "listen_s": listen_s})
         self.config = folder / "shouwen.toml"
         tables: dict[str, Any] = {
             **self.asterisk.tables(), "database": {"url": url}, "web": {"listen": "127.0.0.1:0"}, "test_plan": plans,
@@ -181,12 +188,27 @@ class TestCallRun:
     # -- what came of it
 
     def rows(self) -> list[dict[str, Any]]:
-        """The table of test calls."""
-        return self.query("SELECT * FROM test_call")
+        """The table of test calls, without ticks."""
+        return self.query(f"SELECT * FROM test_call WHERE plan <> '{TICKS}'")
+
+    def ticks(self) -> dict[datetime, str]:
+        """What the slots of the ticking plan came to: PLANNED or "missed", and then how the call ended, by the slot's time."""
+        found = {}
+        for each in self.query(f"SELECT kind, body FROM event WHERE stream = 'plan:{TICKS}' ORDER BY id"):
+            if each["kind"] in ("TestCallPlanned", "TestSlotMissed"):
+                body = json.loads(each["body"])
+                at = datetime.fromisoformat(body["planned_at"])
+                assert at not in found, f"{body['attempt']}: opened twice"
+                found[at] = body["attempt"]
+        rows = self.query(f"SELECT id, ending FROM test_call WHERE plan = '{TICKS}'")
+        endings = {row["id"]: row["ending"] for row in rows}
+        assert len(rows) == len(endings)
+        return {at: endings.get(attempt, PLANNED) for at, attempt in found.items()}
 
     def waiting(self) -> int:
-        """Rows of the outbox."""
-        return int(self.query("SELECT count(*) AS count FROM outbox WHERE channel = 'test'")[0]["count"])
+        """Rows of the outbox, without ticks."""
+        mine = f"channel = 'test' AND stream <> 'plan:{TICKS}'"
+        return int(self.query(f"SELECT count(*) AS count FROM outbox WHERE {mine}")[0]["count"])
 
     def dialled(self) -> dict[str, int]:
         """How often each attempt was announced."""

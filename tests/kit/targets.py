@@ -59,12 +59,14 @@ class Behaviour:
         steps: see above.
         sound: A-law without header, played from "183" or "200" on; None: not a packet is sent.
         missing: there is no endpoint at all.
+        address: HOST:PORT that the route leads to in place of a sipp.
     """
 
     name: str
     steps: Sequence[str | int] = ()
     sound: Path | None = None
     missing: bool = False
+    address: str = ""
 
 
 @dataclass
@@ -108,13 +110,14 @@ class Targets:
     def __init__(self, behaviours: Sequence[Behaviour], asterisk: str, *, traced: bool = True) -> None:
         """Prepare them; `asterisk`: HOST:PORT of its SIP, only for the command line; `traced`: they keep all messages."""
         self.behaviours, self._asterisk, self._traced = {each.name: each for each in behaviours}, asterisk, traced
-        self.ports = {each.name: free_port_udp() for each in behaviours if not each.missing}
+        self.ports = {each.name: free_port_udp() for each in behaviours if not (each.missing or each.address)}
         self._playing: dict[str, Playing] = {}
 
     @property
     def routes(self) -> list[dict[str, str]]:
         """The [[route]] tables that lead there."""
         ways = {name: {"sip": f"127.0.0.1:{port}"} for name, port in self.ports.items()}
+        ways |= {name: {"sip": each.address} for name, each in self.behaviours.items() if each.address}
         return [{"name": name, **ways.get(name, {"endpoint": "not-there"})} for name in self.behaviours]
 
     def __enter__(self) -> Self:

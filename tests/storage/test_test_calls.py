@@ -7,12 +7,13 @@ from collections import Counter
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import msgspec
 import pytest
 import sqlalchemy as sa
 
 from hotline.domain.call_events import AskedForAgent, Connected
 from hotline.domain.rates.endings import Ending
-from hotline.domain.testcall_commands import CorrectTestCall, EnterTestCall, OpenSlot, TellStaff
+from hotline.domain.testcall_commands import CloseAlarm, CorrectTestCall, EnterTestCall, OpenSlot, TellStaff
 from hotline.reports.connection_rate import Targets, connection_rate
 from hotline.reports.figures import Wanted
 from hotline.storage.codec import encode_event, to_us
@@ -20,7 +21,9 @@ from hotline.storage.opening import reading_engine, writing_engine
 from hotline.storage.queries import test_calls as q
 from hotline.storage.queries.asking import asked
 from hotline.storage.queries.outbox import figures
+from hotline.storage.queries.plans import alarms_on
 from hotline.storage.queries.standings import standings
+from hotline.storage.queries.timeline import timeline
 from hotline.storage.rebuild import rebuild
 from hotline.storage.schema import event, test_call, test_count
 from hotline.storage.test_counts import miscounted, recount
@@ -162,6 +165,22 @@ def test_one_call_has_what_planned_it_and_all_that_happened(url, settings):
     assert (told.call.ending, told.call.ending_was, told.call.sip_code) == ("answered-silent", "answered-ok", 200)
     assert [each.kind for each in read(url, q.one_call, "manual-1").events] == ["TestCallEnded"]
     assert read(url, q.one_call, "nothing") is None
+
+
+def test_an_alarm_is_found_whether_its_plan_is_set_or_not_and_closed_once(url, settings):
+    with dialling(settings) as dialler:
+        dialler.calls("daily-mobile", NOON, ["busy"] * 3)
+        dialler.calls("daily-unicom", NOON, ["answered-ok"] * 3)
+    [(name, alarm)] = read(url, alarms_on).items()
+    assert (name, alarm > 0) == ("daily-mobile", True)
+    fewer = msgspec.structs.replace(settings, test_plan=settings.test_plan[1:])
+    for nth in range(2):  # another process, or the next one
+        with dialling(fewer) as dialler:
+            close = CloseAlarm(stream="plan:daily-mobile", id=f"alarm:{alarm}:close")
+            assert [outcome.repeated for outcome in dialler.run(close)] == [bool(nth)]
+    assert read(url, alarms_on) == {}
+    found = read(url, timeline, "plan:daily-mobile")
+    assert [entry.body["why"] for entry in found if entry.kind == "AlarmEnded"] == ["removed"]
 
 
 def note(connection, nth, stream, happened):

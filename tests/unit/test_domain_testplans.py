@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -185,6 +186,23 @@ def test_an_adaptive_plan_spreads_its_calls_over_the_time_that_is_left() -> None
     assert times[-1] - times[0] > timedelta(hours=2)
 
 
+def test_a_night_s_question_is_not_asked_anew_at_midnight() -> None:
+    at = subject(adaptive=True, calls_per_hour=60, target=0.90, hours="22:00-06:00")
+    night = datetime(2026, 11, 25, 14, tzinfo=START.tzinfo)
+    for when in slots(at.desk.plans["daily"], night, night + timedelta(hours=8), SHANGHAI):
+        at.now = when
+        attempt = open_slot(at, when)
+        if at.result == "planned":
+            weigh(at, attempt, "answered-ok")
+    planned = events(at, te.TestCallPlanned)
+    verdicts = [(each.verdict, each.day, each.good) for each in events(at, te.TestVerdictReached)]
+    assert verdicts == [("pass", 20261125, len(planned))]
+    assert planned[0].planned_at < night + timedelta(hours=2) < planned[-1].planned_at
+    at.now = night + timedelta(days=1, minutes=1)
+    open_slot(at)
+    assert at.result == "planned"
+
+
 def test_slots_that_an_adaptive_plan_would_not_have_dialled_are_not_missed() -> None:
     at = subject(adaptive=True, calls_per_hour=120, target=0.90)
     open_slot(at)
@@ -246,6 +264,24 @@ def test_a_good_rate_ends_the_alarm_once_and_the_next_drop_sounds_it_again() -> 
     assert len(events(at, te.AlarmRaised)) == 2
 
 
+def test_an_alarm_of_a_plan_that_is_not_set_any_more_ends_once() -> None:
+    at = subject()
+    fail_until_alarm(at)
+    raised, since = at.state.alarm, at.state.alarm_at
+    close = tc.CloseAlarm(stream=STREAM, id=f"alarm:{raised}:close")
+    at.do(close)
+    assert events(at, te.AlarmEnded) == []  # it is set, so its calls tell
+    known, at.desk = at.desk, replace(at.desk, plans={})
+    for _ in range(2):
+        at.do(close)
+    assert events(at, te.AlarmEnded) == [te.AlarmEnded("daily", "mobile", raised, since, "removed")]
+    assert (at.state.alarm, at.state.alarm_at, at.state.failed) == (0, None, 0)
+    at.desk = known
+    for _ in range(3):  # set again, it begins anew
+        call(at, "busy")
+    assert len(events(at, te.AlarmRaised)) == 2
+
+
 def test_own_faults_sound_no_alarm() -> None:
     at = subject()
     for _ in range(50):
@@ -260,7 +296,7 @@ def test_own_faults_sound_no_alarm() -> None:
         (["answered-ok", "busy", "answered-ok"], "route"),
         (["busy", "answered-ok", "congestion"], "hotline"),
         (["busy"] * 3, "hotline"),
-        (["own-fault"] * 3, "unknown"),
+        (["own-fault"] * 3, "not_compared"),
     ],
 )
 def test_a_second_route_tells_who_is_to_blame(endings: list[str], blames: str) -> None:

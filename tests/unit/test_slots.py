@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from hotline.domain.calendar import Calendar
-from hotline.domain.slots import attempt_id, deadline, next_slot, slot_of, slots, window
+from hotline.domain.slots import asked_on, attempt_id, deadline, next_slot, slot_of, slots, window
 from hotline.domain.testplan import TestPlan
 
 SHANGHAI = Calendar(ZoneInfo("Asia/Shanghai"))
@@ -155,7 +155,7 @@ def test_a_plan_without_a_day_has_no_next_slot() -> None:
         ({}, "2026-11-26 00:00"),
         ({"hours": "08:00-18:00"}, "2026-11-25 18:00"),
         ({"hours": "08:00-20:00", "show_by": "18:00"}, "2026-11-25 18:00"),
-        ({"hours": "22:00-02:00"}, "2026-11-26 00:00"),
+        ({"hours": "22:00-02:00"}, "2026-11-26 02:00"),
         ({"show_by": "24:00"}, "2026-11-26 00:00"),
         ({"days": "off"}, "2026-11-26 00:00"),
     ],
@@ -164,6 +164,27 @@ def test_by_when_the_days_question_is_to_be_answered(fields: dict[str, str], loc
     at = datetime(2026, 11, 25, 3, tzinfo=UTC)
     found = deadline(plan(calls_per_hour=1, **fields), at, SHANGHAI)
     assert found.astimezone(SHANGHAI.zone).strftime("%Y-%m-%d %H:%M") == local
+
+
+@pytest.mark.parametrize(
+    ("show_by", "local", "until"),
+    [
+        ("", "25 22:30", "26 06:00"),
+        ("", "26 03:00", "26 06:00"),  # of the night that began the day before
+        ("04:00", "25 22:30", "26 04:00"),
+        ("04:00", "26 03:00", "26 04:00"),
+        ("04:00", "26 05:00", "26 04:00"),  # it has passed, and the next night has its own
+        ("23:00", "25 22:30", "25 23:00"),
+        ("24:00", "25 22:30", "26 00:00"),
+        ("07:00", "26 03:00", "26 06:00"),  # after the hours nothing more can be shown
+    ],
+)
+def test_hours_over_midnight_are_one_question(show_by: str, local: str, until: str) -> None:
+    at = datetime.strptime(f"2026-11-{local}", "%Y-%m-%d %H:%M").replace(tzinfo=SHANGHAI.zone)
+    night = plan(calls_per_hour=1, hours="22:00-06:00", show_by=show_by)
+    found = deadline(night, at, SHANGHAI)
+    assert found.astimezone(SHANGHAI.zone).strftime("%d %H:%M") == until
+    assert asked_on(night, at, SHANGHAI) == date(2026, 11, 25)
 
 
 def test_busy_hours_that_begin_within_a_slot_have_all_their_calls() -> None:

@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from hotline.domain.testcall_faults import Fault
 from ivr.ami_wire import Message
-from ivr.test_leg import PREFIX, TOLD, Leg
+from ivr.test_leg import PREFIX, TOLD, UNSENT, Leg
 
 T0 = datetime(2026, 11, 23, 1, 22, 34, 281_541, UTC)
 ROW = 42
@@ -125,6 +126,22 @@ ANSWERED = [
     told("UserEvent", 2.5, UserEvent=TOLD, Received=50, Lost=2, Jitter="0.000375"),
     told("Hangup", 2.511, Cause=16),
 ]
+
+
+def test_a_503_that_asterisk_made_itself_is_our_own_fault() -> None:
+    """It says so before the channel is gone: no answer of the far end ever came in."""
+    _, events = CASES["503"]
+    unsent = told("UserEvent", 0.1015, UserEvent=UNSENT)
+    for order in permutations([*(told(name, at, **headers) for at, name, headers in events), unsent]):
+        assert leg(told("DialBegin", 0), *order).outcome() == ("own-fault", Fault.NOT_SENT)
+
+
+@pytest.mark.parametrize("case", ["rings out", "not a word", "timer B", "486"])
+def test_that_nothing_came_makes_no_other_ending_our_fault(case: str) -> None:
+    ending, events = CASES[case]
+    unsent = told("UserEvent", events[-1][0], UserEvent=UNSENT)
+    found = leg(told("DialBegin", 0), *(told(name, at, **headers) for at, name, headers in events), unsent)
+    assert found.outcome() == (ending, "")
 
 
 def test_an_answered_call_has_its_times_in_every_order() -> None:
