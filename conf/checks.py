@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Iterable, Iterator
+from datetime import date
 from typing import Any
 
 from conf.decode import BAD, good
 from conf.plan_checks import alarm_problems, plan_problems, route_problems, shared_numbers
 from conf.settings import Bind, Settings, Smsc
+from conf.voice import Hours
+from hotline.domain.calendar import Span
 from hotline.domain.catalogue import Fee, Service
 
 
@@ -23,6 +26,8 @@ def cross_check(settings: Settings) -> list[str]:
     lines += _repeated("route", settings.route, "name")
     lines += _repeated("test_plan", settings.test_plan, "name")
     lines += _test_calls(settings)
+    if settings.hours is not BAD:
+        lines += _hours(settings.hours)
     if settings.billing is not BAD:
         lines += _in_order("billing", settings.billing, "first_wait_s", "longest_wait_s")
     if settings.web is not BAD and settings.web.tokens is not BAD:
@@ -53,6 +58,24 @@ def _in_order(path: str, table: Any, lower: str, upper: str) -> Iterator[str]:
     low, high = getattr(table, lower), getattr(table, upper)
     if BAD not in (low, high) and low > high:
         yield f"{path}.{lower} = {low}: is above {upper} = {high}"
+
+
+def _hours(hours: Hours) -> Iterator[str]:
+    """Times and days that look like some, and are none."""
+    for key in ("agents", "weekend"):
+        value = getattr(hours, key)
+        try:
+            if value is not BAD:
+                Span.of(value)
+        except ValueError:
+            unless = ', or "" for not at all' if key == "weekend" else ""
+            yield f'hours.{key} = "{value}": allowed: "HH:MM-HH:MM" from 00:00 to 24:00{unless}'
+    for key in ("holidays", "working_days", "new_year"):
+        for where, value in good(f"hours.{key}", getattr(hours, key)):
+            try:
+                date.fromisoformat(value)
+            except ValueError:
+                yield f'{where} = "{value}": the calendar has no such day; allowed: "YYYY-MM-DD"'
 
 
 def _smsc(path: str, smsc: Smsc) -> Iterator[str]:

@@ -68,22 +68,26 @@ class Decoder:
         if _is_struct(plain):
             return self.struct(plain, value, path)
         if plain in READERS:
-            return self._read(plain, value, path)
+            return self._read(plain, value, path, optional=plain is not tp)
         if typing.get_origin(plain) is tuple:
             return self._list(typing.get_args(plain)[0], value, path)
         if typing.get_origin(plain) is dict:
             return self._table(typing.get_args(plain), value, path)
         return self._leaf(plain, value, path)
 
-    def _read(self, tp: Any, value: object, path: str) -> Any:
+    def _read(self, tp: Any, value: object, path: str, *, optional: bool = False) -> Any:
         if not isinstance(value, str):
             self.problems.append(f"{path} = {shown(value, tp)}: is {kind(value)}; allowed: text in quotes")
             return BAD
         try:
-            return READERS[tp](value, self.folder)
+            found = READERS[tp](value, self.folder)
         except ValueError as error:
             self.problems.append(f"{path} = {shown(value, tp)}: {error}")
             return BAD
+        if found is None and not optional:
+            self.problems.append(f'{path} = "": names nothing; allowed: a file or folder')
+            return BAD
+        return found
 
     def _list(self, tp: Any, value: object, path: str) -> Any:
         if not isinstance(value, list):

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any
-from urllib.parse import urlsplit
 
 from conf.decode import BAD, good
-from conf.settings import Settings
-from conf.testing import Hook, Route, Testing
+from conf.settings import Bind, Settings
+from conf.testing import Route, Testing
+from conf.values import is_host
 from hotline.domain.calendar import Span
+from hotline.domain.catalogue import Fee
 from hotline.domain.errors import BadMsisdn
 from hotline.domain.msisdn import msisdn
-from hotline.domain.testplan import TestPlan
+from hotline.domain.testplan import LISTEN_S, TestPlan
 
 PORT_MOST, MINUTES = 65_535, 24 * 60
 SHORTEST = 7
@@ -32,26 +33,10 @@ def route_problems(path: str, route: Route) -> Iterator[str]:
 
 
 def alarm_problems(testing: Testing, country: Any) -> Iterator[str]:
-    """Numbers that no text reaches, and addresses that nothing can be posted to."""
-    if testing.templates is None:
-        yield 'testing.templates = "": allowed: a folder'
+    """Numbers that no text reaches."""
     for path, number in good("testing.alarm_to", testing.alarm_to):
         if country is not BAD and _e164(number, country) is None:
             yield f'{path} = "{number}": is no subscriber\'s number; allowed: digits with the country code, in quotes'
-    for path, hook in good("testing.hook", testing.hook):
-        yield from _hook_problems(path, hook)
-
-
-def _hook_problems(path: str, hook: Hook) -> Iterator[str]:
-    if hook.url is BAD:
-        return
-    try:
-        parts = urlsplit(hook.url)
-        fits = bool(parts.hostname) and parts.port != 0 and hook.url.isascii()
-    except ValueError:
-        fits = False
-    if not fits:
-        yield f'{path}.url = "{hook.url}": is no address; allowed: such as "https://ops.example.com/alarm", in ASCII alone'
 
 
 def plan_problems(path: str, plan: TestPlan, settings: Settings) -> Iterator[str]:
@@ -60,6 +45,9 @@ def plan_problems(path: str, plan: TestPlan, settings: Settings) -> Iterator[str
     yield from _rate(path, plan)
     yield from _times(path, plan)
     yield from _numbers(path, plan, settings)
+    if plan.expect is not BAD:
+        blank = [index for index, name in enumerate(plan.expect) if name is not BAD and not name.strip()]
+        yield from (f"{path}.expect[{index}]: names nothing; allowed: a sound's name without its ending" for index in blank)
     if plan.kind == "sms":
         yield from _without_effect(path, plan)
     elif plan.proof is True and settings.ami is None:
@@ -70,16 +58,15 @@ def shared_numbers(plans: Found, country: Any) -> Iterator[str]:
     """Plans with one caller id that contradict each other: the hotline knows a plan's calls by that number alone."""
     first: dict[tuple[str, str], tuple[str, TestPlan]] = {}
     for path, plan in plans:
-        if BAD in (plan.caller_id, plan.kind, plan.agent, plan.route, country):
+        if BAD in (plan.caller_id, plan.kind, plan.agent, country):
             continue
-        number = _e164(plan.caller_id, country) or plan.caller_id
-        where, other = first.setdefault((plan.kind, number), (path, plan))
+        where, other = first.setdefault((plan.kind, _known_by(plan.caller_id, country)), (path, plan))
         if where == path:
             continue
-        said = f'{path}.caller_id = "{plan.caller_id}": {where} has it already'
+        named = f' of plan "{other.name}"' if other.name is not BAD else ""
+        said = f'{path}.caller_id = "{plan.caller_id}": is that{named} ({where})'
         if plan.kind == "sms":
-            if plan.route == other.route:
-                yield f"{said}; two plans by text would answer each other's messages: give each its own phone"
+            yield f"{said}; two plans by text would answer each other's messages: give each its own phone"
         elif plan.agent != other.agent:
             yield f"{said}, and only one of them may reach agents; the hotline could not tell whose call it is: give each its own"
         elif plan.caller_id != other.caller_id:
@@ -89,10 +76,13 @@ def shared_numbers(plans: Found, country: Any) -> Iterator[str]:
 def _ways(path: str, plan: TestPlan, settings: Settings) -> Iterator[str]:
     ways, table = (settings.smsc, "[[smsc]]") if plan.kind == "sms" else (settings.route, "[[route]]")
     known = {way.name for _, way in good("", ways) if way.name is not BAD}
+    deaf = {smsc.name for _, smsc in good("", settings.smsc) if smsc.bind is Bind.RECEIVER}
     for key in ("route", "second_route"):
         name = getattr(plan, key)
         if name is not BAD and name and name not in known:
             yield f'{path}.{key} = "{name}": no {table} has this name; known: {", ".join(sorted(known)) or "none"}'
+        if plan.kind == "sms" and name is not BAD and name in deaf:
+            yield f'{path}.{key} = "{name}": is bound as a receiver, which sends nothing; name an SMSC that transmits'
     if plan.second_route is not BAD and plan.second_route and plan.second_route == plan.route:
         yield f'{path}.second_route = "{plan.second_route}": is the route itself; name another, or leave it out'
 
@@ -118,7 +108,9 @@ def _times(path: str, plan: TestPlan) -> Iterator[str]:
     hours = Span.of(plan.hours)
     if plan.busy_hours not in ("", BAD):
         busy = Span.of(plan.busy_hours)
-        if not any(_holds(busy, minute) and _holds(hours, minute) for minute in range(MINUTES)):
+        if busy.start == busy.end:
+            yield f'{path}.busy_hours = "{plan.busy_hours}": is all day or nothing; set calls_per_hour instead'
+        elif not any(_holds(busy, minute) and _holds(hours, minute) for minute in range(MINUTES)):
             yield f'{path}.busy_hours = "{plan.busy_hours}": lies outside of hours = "{plan.hours}"'
     if plan.show_by not in ("", BAD):
         hour, minute = map(int, plan.show_by.split(":"))
@@ -127,26 +119,46 @@ def _times(path: str, plan: TestPlan) -> Iterator[str]:
 
 
 def _numbers(path: str, plan: TestPlan, settings: Settings) -> Iterator[str]:
-    codes = {service.code for _, service in good("service", settings.service)}
-    if plan.kind == "sms" and plan.number is not BAD and plan.number not in codes:
-        yield f'{path}.number = "{plan.number}": no [[service]] has this code; a test by text orders and cancels one'
+    if plan.kind == "sms":
+        yield from _product(path, plan, settings)
     if BAD in (plan.caller_id, settings.ivr) or BAD in (settings.ivr.country, settings.ivr.number):
         return
-    number = _e164(plan.caller_id, settings.ivr.country)
-    if plan.kind == "sms" and number is None:
-        yield f'{path}.caller_id = "{plan.caller_id}": is no phone that texts; give the test phone\'s number'
-    if plan.kind == "call" and plan.caller_id == settings.ivr.number:
-        yield f'{path}.caller_id = "{plan.caller_id}": is the hotline itself; give a number of its own'
+    country = settings.ivr.country
+    said, number = f'{path}.caller_id = "{plan.caller_id}"', _known_by(plan.caller_id, country)
+    if plan.kind == "sms":
+        if _e164(plan.caller_id, country) is None:
+            yield f"{said}: is no phone that texts; give the test phone's number"
+            return
+        for where, smsc in good("smsc", settings.smsc):
+            if smsc.service_number is not BAD and _known_by(smsc.service_number, country) == number:
+                yield f"{said}: is the number that {where} serves; give the test phone's number"
+        return
+    if number == _known_by(settings.ivr.number, country):
+        yield f"{said}: is the hotline itself; give a number of its own"
     for where, phone in good("phone", settings.phone):
-        shown = phone.number if phone.number is not BAD else ""
-        if number is not None and _e164(shown, settings.ivr.country) == number:
-            yield f'{path}.caller_id = "{plan.caller_id}": is that of {where}, whose calls would count as tests'
+        shown = "" if BAD in (phone.number, phone.name) else phone.number or phone.name
+        if _known_by(shown, country) == number:
+            yield f"{said}: is that of {where}, whose calls would count as tests; give a number of its own"
+
+
+def _product(path: str, plan: TestPlan, settings: Settings) -> Iterator[str]:
+    """A test by text orders, so it must cost nobody anything."""
+    services = {service.code: service for _, service in good("service", settings.service) if service.code is not BAD}
+    if plan.number is BAD or settings.service is BAD:
+        return
+    service = services.get(plan.number)
+    free = [code for code, each in services.items() if each.fee is Fee.FREE]
+    known = f"free ones: {', '.join(free)}" if free else 'add one with fee = "free"'
+    if service is None:
+        yield f'{path}.number = "{plan.number}": no [[service]] has this code; a test by text orders and cancels one; {known}'
+    elif service.fee not in (Fee.FREE, BAD):
+        yield f'{path}.number = "{plan.number}": is a service that is paid for; a test by text orders a free one; {known}'
 
 
 def _without_effect(path: str, plan: TestPlan) -> Iterator[str]:
-    for key, usual in (("proof", False), ("agent", False), ("expect", ())):
+    for key, usual in (("proof", False), ("agent", False), ("expect", ()), ("listen_s", LISTEN_S)):
         if (value := getattr(plan, key)) is not BAD and value != usual:
-            shown = str(value).lower() if isinstance(value, bool) else "…"
+            shown = "…" if isinstance(value, tuple) else str(value).lower()
             yield f'{path}.{key} = {shown}: has no effect on kind = "sms"; leave it out'
     if plan.at_once is not BAD and plan.at_once > 1:
         yield f'{path}.at_once = {plan.at_once}: allowed with kind = "sms": 1, for tests on one phone would disturb each other'
@@ -159,8 +171,12 @@ def _holds(span: Span, minute: int) -> bool:
 
 def _is_address(text: str) -> bool:
     host, _, port = text.rpartition(":")
-    bracketed = host.startswith("[") and host.endswith("]")
-    return bool(host) and (bracketed or ":" not in host) and 0 < int(port) <= PORT_MOST
+    return is_host(host) and 0 < int(port) <= PORT_MOST
+
+
+def _known_by(number: str, country: str) -> str:
+    """What a number is compared by, in whichever form it is written; a short one is as it is."""
+    return _e164(number, country) or number
 
 
 def _e164(number: str, country: str) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec.inspect as mi
 
-from conf.values import DatabaseUrl, Secret, without_password
+from conf.values import DatabaseUrl, Secret, Url, host_alone, without_password
 
 SHOWN_MAX = 60
 """Characters of a wrong value that a report shows; enough to find it, too few to fill a screen."""
@@ -43,7 +43,7 @@ def is_secret(tp: Any) -> bool:
 
 
 def shown(value: object, tp: Any) -> str:
-    """A value as the file may write it, cut short; `***` for secrets, a URL without its password."""
+    """A value as the file may write it, cut short; `***` for secrets, a URL without what may be one."""
     if is_secret(tp):
         return "***"
     if isinstance(value, bool):
@@ -52,7 +52,7 @@ def shown(value: object, tp: Any) -> str:
         return str(value)
     if isinstance(value, dict | list):
         return kind(value)
-    text = without_password(str(value)) if tp is DatabaseUrl else str(value)
+    text = without_password(str(value)) if tp is DatabaseUrl else host_alone(str(value)) if tp == Url else str(value)
     text = text if len(text) <= SHOWN_MAX else text[: SHOWN_MAX - 1] + "…"
     return f'"{text}"' if isinstance(value, str) else text
 

@@ -8,10 +8,9 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from conf.values import Secret
+from conf.values import Secret, Url
 from hotline.domain.testplan import Label
 
-Url = Annotated[str, Meta(pattern=r"^https?://[^\s/@]+(/\S*)?\Z", description="an http or https address without a password")]
 Number = Annotated[str, Meta(pattern=r"^[0-9]{5,15}\Z", description="5 to 15 digits with the country code, in quotes")]
 
 
@@ -76,5 +75,3 @@ class Testing(msgspec.Struct, frozen=True, kw_only=True):
     unmeasured_s: Annotated[int, Meta(ge=60, le=86_400)] = 900
     alarm_to: tuple[Number, ...] = ()
     hook: tuple[Hook, ...] = ()
-
-

@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 import zoneinfo
 from collections.abc import Callable
-from ipaddress import ip_network
+from ipaddress import IPv6Address, ip_network
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
@@ -50,6 +51,10 @@ class Network(str):
     __slots__ = ()
 
 
+Url = Annotated[str, "an http or https address to post to"]
+"""Its path may be a key: of a wrong one, only the host is shown."""
+
+
 class DatabaseUrl(str):
     """An SQLAlchemy URL of SQLite or PostgreSQL; its repr hides the password.
 
@@ -86,6 +91,14 @@ def without_password(url: str) -> str:
     return f"{scheme}//***@{rest.rpartition('@')[2]}" if found else f"***@{url.rpartition('@')[2]}"
 
 
+def host_alone(url: str) -> str:
+    """The URL without what may be a key or a password, also where it is misspelt."""
+    scheme, found, rest = url.partition("//") if "//" in url else ("", "", url)
+    rest = f"***@{rest.rpartition('@')[2]}" if "@" in rest else rest
+    host, *more = re.split(r"[/?#]", rest, maxsplit=1)
+    return f"{scheme}{found}{host}{'/…' if more else ''}"
+
+
 def _secret(text: str, _folder: Path) -> Secret:
     if not text:
         raise ValueError("is empty; allowed: text of at least one character")
@@ -114,6 +127,39 @@ def _network(text: str, _folder: Path) -> Network:
         return Network(ip_network(text))
     except ValueError:
         raise ValueError('allowed: an address or a network, such as "192.0.2.7" or "192.0.2.0/24"') from None
+
+
+_HOST = re.compile(r"[A-Za-z0-9]([A-Za-z0-9._-]{0,253}[A-Za-z0-9])?")
+
+
+def is_host(text: str) -> bool:
+    """Whether this is a host's name, an IPv4 address, or an IPv6 address in brackets, all as a URL has them."""
+    if not text.startswith("["):
+        return _HOST.fullmatch(text) is not None
+    try:
+        return text.endswith("]") and bool(IPv6Address(text[1:-1]))
+    except ValueError:
+        return False
+
+
+_SUCH = 'allowed: an http or https address, such as "https://ops.example.com/alarm"'
+
+
+def _url(text: str, _folder: Path) -> str:
+    if not text.isascii() or not text.isprintable() or " " in text:
+        raise ValueError(f"holds what is not ASCII, or a space: write it percent-encoded, a name as xn--…; {_SUCH}")
+    try:
+        parts = urlsplit(text)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        raise ValueError(f"is no address, or has no port from 1 to 65535; {_SUCH}") from None
+    if parts.scheme not in ("http", "https"):
+        raise ValueError(f"does not begin with https:// or http://; {_SUCH}")
+    if "@" in parts.netloc:
+        raise ValueError(f"holds a user or a password, which would not be sent; {_SUCH}")
+    if port == 0 or parts.netloc.endswith(":") or not is_host(f"[{host}]" if "[" in parts.netloc else host):
+        raise ValueError(f"names no host, or port 0; {_SUCH}")
+    return text
 
 
 def _database_url(text: str, folder: Path) -> DatabaseUrl:
@@ -158,8 +204,9 @@ READERS: dict[Any, Callable[[str, Path], Any]] = {
     SmppPassword: _smpp_password,
     Endpoint: _endpoint,
     Network: _network,
+    Url: _url,
     DatabaseUrl: _database_url,
     ZoneInfo: _zone,
     Path: _path,
 }
-"""How each type is read from text. A `Path` written as "" is None, which only an optional one may be."""
+"""How each type is read from text. A `Path` written as "" is None; the decoder refuses that where None is not allowed."""

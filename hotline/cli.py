@@ -80,7 +80,7 @@ def _parser() -> argparse.ArgumentParser:
     add(
         "check",
         _check,
-        "Check settings, texts, sounds, database, SMSC binds, Asterisk and the web's address; status 1 if any fails.",
+        "Check settings, texts, sounds, test plans, database, SMSC binds, Asterisk and the web's address; status 1 if any fails.",
     )
     db = add("db", None, "Look after the database.", config=False).add_subparsers(required=True, metavar="COMMAND")
     upgrade = db.add_parser("upgrade", help="bring the database to the schema of this program")

@@ -18,6 +18,7 @@ from twisted.python.threadpool import ThreadPool
 
 from conf.settings import Settings
 from hotline.batch import Outcome
+from hotline.desk import calendar_of
 from hotline.domain.commands import Command
 from hotline.domain.testcall_commands import Heard
 from hotline.domain.testcall_events import TestCallPlanned
@@ -28,6 +29,7 @@ from hotline.storage.reading import Reader
 from hotline.storage.store import StorageError
 from hotline.telephony import ami_client
 from hotline.testcalls.ears import Ears
+from hotline.testcalls.foresight import foreseen
 from ivr.ami import AmiClient
 from ivr.gathering import gathered
 from ivr.inlet import Inlet
@@ -131,10 +133,17 @@ class Dialling:
         return f"no link to Asterisk: {self.ami.why_down}" if self._own and self.ami is not None and not self.ami.up else ""
 
     def start(self) -> None:
-        """Begin to listen and, if the link is our own, to connect."""
+        """Begin to listen and, if the link is our own, to connect; say in the log what is amiss with the plans."""
         self._listeners.start()
+        looked = deferToThreadPool(self._reactor, self._listeners, self._foresee)
+        looked.addErrback(lambda failure: log.error("the plans can't be looked through: %s", failure.getTraceback()))
         if self._own and self.ami is not None:
             self.ami.start()
+
+    def _foresee(self) -> None:
+        today = datetime.now(self._settings.zone).date()
+        for line in foreseen(self._settings, calendar_of(self._settings), today):
+            log.warning("%s", line)
 
     def stop(self) -> Deferred[Any]:
         """Dial nothing any more, and store what has ended. Calls that live go on; the next process finds them."""

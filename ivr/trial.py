@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Self
 
 from conf.settings import Settings
+from conf.testing import Route
 from conf.voice import Ami
 from ivr.ami_link import EVENTS
 from ivr.ami_wire import AmiError, Message, Wire, encode
@@ -30,10 +31,6 @@ RING_S = 8.0
 NEEDED = ("QueueAdd", "QueueRemove", "QueuePause", "QueueStatus", "Originate", "Hangup", "CoreShowChannels", "Getvar")
 """Actions that the service sends."""
 WRITE = "; to have it written: shouwen asterisk config DIR"
-ROUTES = (
-    "shouwen asterisk run writes those with `sip` when it starts: start it again; "
-    "elsewhere copy what shouwen asterisk config DIR writes, and: pjsip reload"
-)
 READ_OCTETS = 65536
 
 
@@ -167,17 +164,6 @@ def try_dialplan(manager: Manager, settings: Settings) -> str:
     return f"version {version}, answers {number}"
 
 
-def try_routes(manager: Manager, settings: Settings) -> str:
-    """Whether Asterisk has the endpoints that test calls go out by; returns their names. Raises: TrialFailed."""
-    used = {name for plan in settings.test_plan if plan.kind == "call" for name in (plan.route, plan.second_route)}
-    routes = [route for route in settings.route if route.name in used]
-    lacking = [route for route in routes if not manager.variable(f"PJSIP_ENDPOINT({route.channel},context)")]
-    if lacking:
-        names = ", ".join(f"{route.name} (PJSIP endpoint {route.channel})" for route in lacking)
-        raise TrialFailed(f"it has no {names} — {ROUTES}")
-    return f"Asterisk has the endpoints of {', '.join(route.name for route in routes) or 'no route'}"
-
-
 def try_agi(manager: Manager, settings: Settings) -> str:
     """Have Asterisk ring our server; returns who answered. Raises: TrialFailed."""
     at = agi_address(settings)
@@ -190,6 +176,20 @@ def try_agi(manager: Manager, settings: Settings) -> str:
             raise TrialFailed(f"Asterisk does not reach our server at agi://{at} — {out}")
     runs = "" if stand_in else ", where the service runs"
     return f"Asterisk reaches agi://{at}{runs}; AGI is taken from {', '.join(allowed(settings))}"
+
+
+def try_route(manager: Manager, route: Route) -> str:
+    """Whether Asterisk has the endpoint that test calls go out by; returns its name. Raises: TrialFailed."""
+    name = route.channel
+    state = manager.variable(f"DEVICE_STATE(PJSIP/{name})")
+    if not state:
+        raise TrialFailed(f"Asterisk does not say whether it has PJSIP/{name} — load func_devstate.so and chan_pjsip.so")
+    if state == "INVALID":
+        out = "name one that it has (pjsip show endpoints)"
+        if route.sip:
+            out = "shouwen asterisk config DIR, copy it there, and: pjsip reload; start `shouwen asterisk run` again if that runs"
+        raise TrialFailed(f"Asterisk has no endpoint PJSIP/{name} — {out}")
+    return f"Asterisk has PJSIP/{name}{f' for {route.sip}' if route.sip else ''}; nobody was called"
 
 
 @contextmanager

@@ -32,6 +32,8 @@ MaybeHours = Annotated[
 ]
 ClockTime = Annotated[str, Meta(pattern=r"^(([01][0-9]|2[0-3]):[0-5][0-9]|24:00)?\Z", description='"HH:MM", or "" for none')]
 PerHour = Annotated[int, Meta(ge=0, le=3600)]
+LISTEN_S = 6
+"""For how long an answered call is listened to unless its plan says otherwise, in seconds."""
 PREFIX = "plan:"
 """What a plan's stream begins with."""
 
@@ -79,7 +81,7 @@ class TestPlan(msgspec.Struct, frozen=True, kw_only=True):
     hours: Hours = "00:00-24:00"
     days: Literal["all", "working", "off"] = "all"
     ring_s: Annotated[int, Meta(ge=5, le=180)] = 40
-    listen_s: Annotated[int, Meta(ge=2, le=60)] = 6
+    listen_s: Annotated[int, Meta(ge=2, le=60)] = LISTEN_S
     expect: tuple[str, ...] = ()
     proof: bool = False
     agent: bool = False

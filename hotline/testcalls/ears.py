@@ -25,19 +25,6 @@ GREETING = "greeting_"
 """What the names of the hotline's own greetings begin with; which of them is said depends on hour, holiday and language."""
 
 
-def missing(settings: Settings) -> dict[str, list[str]]:
-    """Plans of calls of whose expected sounds none is installed, each with the names it gives; none: the hotline's greetings.
-
-    Raises: OSError where a folder can't be read.
-    """
-    from hotline.testcalls.listening.templates import marked_files, prompt_files
-
-    files = prompt_files(settings.ivr.prompts, settings.ivr.voice_own) | marked_files(settings.testing.templates)
-    wanted = {plan.name: plan.expect or (f"{GREETING}*",) for plan in settings.test_plan if plan.kind == "call"}
-    expects = {plan.name: plan.expect for plan in settings.test_plan}
-    return {name: [*said] for name, said in wanted.items() if not _expected(expects[name], files)}
-
-
 class Ears:
     """Listens to recordings; not for several threads at once."""
 
@@ -65,10 +52,10 @@ class Ears:
             if each.path not in self._told:
                 self._told.add(each.path)
                 log.warning("no template for test calls: %s", each)
-        expected = _expected(planned.expect, templates.by_name)
-        if not expected:
+        wanted = expected(planned.expect, templates.by_name)
+        if not wanted:
             raise NothingExpected(", ".join(planned.expect) or f"{GREETING}*")
-        found = listen(read(path), templates, expected)
+        found = listen(read(path), templates, wanted)
         names = {What.RING_BACK: "ring-back", What.SILENCE: "silence", What.SPEECH: "speech"}
         tone = found.name if found.name == "tone" else f"{found.name}-tone"
         what = names.get(found.what) or (tone if found.what is What.TONE else found.name)
@@ -76,7 +63,7 @@ class Ears:
         return heard, found.what is What.GREETING
 
 
-def _expected(wanted: Collection[str], names: Collection[str]) -> list[str]:
+def expected(wanted: Collection[str], names: Collection[str]) -> list[str]:
     """The templates that a plan's names stand for; without any, the hotline's greetings."""
     if not wanted:
         return [name for name in names if "/" in name and name.partition("/")[2].startswith(GREETING)]

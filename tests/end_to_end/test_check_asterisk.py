@@ -78,7 +78,8 @@ def test_the_lines_of_the_command(pbx: Asterisk) -> None:
 
 def test_routes_of_test_plans(pbx: Asterisk) -> None:
     plan = {"name": "day", "route": "mobile", "number": "10198", "caller_id": "13900000009", "every_s": 3600}
-    text = toml(pbx.tables() | {"route": [{"name": "mobile", "endpoint": "2001"}, {"name": "gone", "sip": "127.0.0.1:9"}]})
+    routes = [{"name": "mobile", "endpoint": "2001"}, {"name": "gone", "sip": "127.0.0.1:9"}, {"name": "idle", "endpoint": "x"}]
+    text = toml(pbx.tables() | {"route": routes})
     config = pbx.folder / "planned.toml"
 
     def lines(**fields: Any) -> dict[str, str]:
@@ -86,10 +87,13 @@ def test_routes_of_test_plans(pbx: Asterisk) -> None:
         found = run("check", "--config", config).stdout.splitlines()
         return {line[5:].split(":")[0]: line for line in found}
 
-    assert lines()["routes"] == "ok   routes: Asterisk has the endpoints of mobile"
+    said = lines()
+    assert said["route mobile"] == "ok   route mobile: Asterisk has PJSIP/2001; nobody was called"
+    assert "route gone" not in said
+    assert "route idle" not in said
     said = lines(second_route="gone", expect=["greetin"])
-    assert said["routes"].startswith("FAIL routes: it has no gone (PJSIP endpoint route-gone) — shouwen asterisk run")
-    assert said["test plans"].startswith("FAIL test plans: day expects greetin, and none of it is installed — set `expect`")
+    assert said["route gone"].startswith("FAIL route gone: Asterisk has no endpoint PJSIP/route-gone — shouwen asterisk config")
+    assert said["test plan day"].startswith('FAIL test plan day: it expects "greetin", and no sound has this name')
 
 
 def test_nothing_listens(settings: Settings, tmp_path: Path) -> None:

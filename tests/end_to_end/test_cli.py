@@ -45,8 +45,8 @@ def test_from_init_to_the_end(tmp_path: Path) -> None:
         checked = run("check", "--config", config)
         lines = checked.stdout.splitlines()
         assert [line.split(":")[0] for line in lines] == [
-            "ok   settings", "ok   texts", "ok   words", "ok   menus", "ok   prompts", "ok   database", "ok   smsc simulated",
-            "ok   billing simulated", "ok   asterisk", "ok   web",
+            "ok   settings", "ok   texts", "ok   words", "ok   menus", "ok   prompts", "ok   templates", "WARN test plan daily",
+            "WARN alarms", "ok   database", "ok   smsc simulated", "ok   billing simulated", "ok   asterisk", "ok   web",
         ]  # fmt: skip
         assert "bound and unbound as transceiver" in checked.stdout
         assert checked.returncode == 0
