@@ -62,7 +62,7 @@ def dialplan(pbx: Asterisk) -> Iterator[Callable[[str, str], object]]:
 
 def test_all_is_well(pbx: Asterisk, settings: Settings) -> None:
     assert re.fullmatch(r"Asterisk 22\S* lets shouwen in with all rights, and has the queue hotline", says(settings, try_rights))
-    assert says(settings, try_dialplan) == f"version 2, answers {NUMBER}"
+    assert says(settings, try_dialplan) == f"version 3, answers {NUMBER}"
     assert says(settings, try_agi) == f"Asterisk reaches agi://{pbx.agi}; AGI is taken from 127.0.0.0/8, ::1/128"
     pbx.await_idle()
 
@@ -144,7 +144,7 @@ def test_no_queue_of_that_name(settings: Settings) -> None:
 
 def test_an_old_dialplan(settings: Settings, dialplan: Callable[[str, str], object]) -> None:
     dialplan("SHOUWEN_DIALPLAN", "0")
-    assert "is of version 0, and this program needs 2" in fails(settings)
+    assert "is of version 0, and this program needs 3" in fails(settings)
 
 
 def test_a_dialplan_of_other_settings(settings: Settings, dialplan: Callable[[str, str], object]) -> None:
