@@ -24,6 +24,8 @@ from tests.kit.crowd import Crowd, sleep_until, town
 from tests.kit.rude import Rude
 from tests.kit.service import ROOT, Service, _ready, eventually, smsc
 
+pytestmark = pytest.mark.alone
+
 SETTINGS = {"billing": {"slow_after_s": 3600}, "rules": {"help_per_hour": 1000}}
 QUICK: dict[str, Any] = {"reconnect_min_s": 0.05, "reconnect_max_s": 0.2}
 RX_T_APPN = 0x64
