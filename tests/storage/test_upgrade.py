@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sqlite3
 import threading
+from contextlib import closing
 
 import pytest
 import sqlalchemy as sa
@@ -55,6 +57,20 @@ def test_upgrades_at_once_do_not_collide(empty_url):
     for thread in threads:
         thread.join(30)
     assert done == [head()] * 4
+
+
+def test_an_upgrade_waits_for_who_has_the_file(tmp_path):
+    """Else, of processes that start together on a fresh file, one fails now and then."""
+    done = []
+    with closing(sqlite3.connect(tmp_path / "new.db", isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        waiting = threading.Thread(target=lambda: done.append(upgrade(f"sqlite:///{tmp_path / 'new.db'}")))
+        waiting.start()
+        waiting.join(0.3)
+        assert done == []
+        other.execute("ROLLBACK")
+        waiting.join(30)
+    assert done == [head()]
 
 
 def test_no_schema_is_an_error_in_words(empty_url, tmp_path):
