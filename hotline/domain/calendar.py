@@ -7,7 +7,7 @@ knows the years that the State Council has announced; in later years Saturdays a
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import lru_cache
 
@@ -66,9 +66,9 @@ class Calendar:
     zone: dt.tzinfo
     working: Span = Span(0, 1440)
     off: Span = Span(0, 1440)
-    holidays: Collection[dt.date] = field(default_factory=frozenset)
-    working_days: Collection[dt.date] = field(default_factory=frozenset)
-    new_year: Collection[dt.date] = field(default_factory=frozenset)
+    holidays: frozenset[dt.date] = field(default_factory=frozenset)
+    working_days: frozenset[dt.date] = field(default_factory=frozenset)
+    new_year: frozenset[dt.date] = field(default_factory=frozenset)
 
     def is_working_day(self, day: dt.date) -> bool:
         """Whether people work on a day."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
 from hashlib import sha256
 
 from hotline.domain.calendar import DAY_MIN, Calendar, Span
@@ -17,6 +18,8 @@ from hotline.domain.testplan import TestPlan
 HOUR_S = 3600
 _DAY = timedelta(days=1)
 _SECOND = timedelta(seconds=1)
+_KEPT = 4096
+"""Days of plans whose cuts are kept; every slot asks for those of three days, several times."""
 
 
 def attempt_id(plan: str, at: datetime, nth: int = 1) -> str:
@@ -39,6 +42,7 @@ def next_slot(plan: TestPlan, after: datetime, calendar: Calendar, within: timed
     return next(slots(plan, after, after + within, calendar), None)
 
 
+@lru_cache(maxsize=_KEPT)
 def window(plan: TestPlan, day: date, calendar: Calendar) -> tuple[datetime, datetime] | None:
     """Beginning and end of a plan's calls that begin on a local day, aware UTC; None on a day without calls."""
     if plan.days != "all" and calendar.is_working_day(day) != (plan.days == "working"):
@@ -85,6 +89,8 @@ def slot_of(plan: TestPlan, at: datetime, calendar: Calendar) -> tuple[datetime,
 def _of_day(plan: TestPlan, day: date, calendar: Calendar, after: datetime, until: datetime) -> Iterator[datetime]:
     """The moments of a day's slots that may lie later than `after`, up to `until`."""
     for begins, end, long in _stretches(plan, day, calendar):
+        if end <= after:
+            continue
         if after > begins:  # go straight to the slot that counts
             begins += long * ((after - begins) // long)  # noqa: PLW2901
         while begins < until and end - begins > long / 20:  # less is what rounding to microseconds has left of a day
@@ -95,12 +101,14 @@ def _of_day(plan: TestPlan, day: date, calendar: Calendar, after: datetime, unti
             begins += long  # noqa: PLW2901
 
 
-def _stretches(plan: TestPlan, day: date, calendar: Calendar) -> Iterator[tuple[datetime, datetime, timedelta]]:
+@lru_cache(maxsize=_KEPT)
+def _stretches(plan: TestPlan, day: date, calendar: Calendar) -> tuple[tuple[datetime, datetime, timedelta], ...]:
     """A day's calls cut where busy hours begin and end: beginning and end of each stretch, and how long its slots are."""
-    found = window(plan, day, calendar)
-    if found is None:
-        return
-    begins, end = found
+    hours = window(plan, day, calendar)
+    if hours is None:
+        return ()
+    begins, end = hours
+    found = []
     usual = timedelta(seconds=plan.every_s or HOUR_S / plan.calls_per_hour)
     busy = Span.of(plan.busy_hours) if plan.busy_calls_per_hour else Span(0, 0)
     often = timedelta(seconds=HOUR_S / plan.busy_calls_per_hour) if busy != Span(0, 0) else usual
@@ -109,12 +117,13 @@ def _stretches(plan: TestPlan, day: date, calendar: Calendar) -> Iterator[tuple[
     for each in days:
         starts, ends = (min(max(_instant(each, minute, calendar), begins), end) for minute in minutes)
         if starts > begins:
-            yield begins, starts, usual
+            found.append((begins, starts, usual))
         if ends > starts:
-            yield starts, ends, often
+            found.append((starts, ends, often))
         begins = max(begins, ends)
     if begins < end:
-        yield begins, end, usual
+        found.append((begins, end, usual))
+    return tuple(found)
 
 
 def _drawn(name: str, begins: datetime) -> float:

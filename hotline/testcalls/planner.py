@@ -45,10 +45,14 @@ class Slots(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
     def __init__(self, plan: TestPlan, calendar: Calendar) -> None:
         """Take the plan, and the calendar of its days."""
         self._plan, self._calendar = plan, calendar
+        self._next: tuple[datetime | None, datetime | None] = (None, None)  # after when, and what; the clock asks twice
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
         """The first slot after the previous one, or after now."""
-        return next_slot(self._plan, max(previous_fire_time or now, now), self._calendar)
+        after = max(previous_fire_time or now, now)
+        if self._next[0] != after:
+            self._next = (after, next_slot(self._plan, after, self._calendar))
+        return self._next[1]
 
 
 class Planner:

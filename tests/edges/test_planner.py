@@ -162,7 +162,7 @@ def test_the_trigger_draws_the_next_slot() -> None:
 
 
 def test_the_trigger_of_a_plan_without_days() -> None:
-    worked = Calendar(ZoneInfo("Asia/Shanghai"), working_days=[START.date() + timedelta(days=n) for n in range(-2, 90)])
+    worked = Calendar(ZoneInfo("Asia/Shanghai"), working_days=frozenset(START.date() + timedelta(days=n) for n in range(-2, 90)))
     assert Slots(plan(days="off"), worked).get_next_fire_time(None, datetime(2026, 11, 25, tzinfo=UTC)) is None
 
 

@@ -192,7 +192,7 @@ def test_two_processes_on_one_database_dial_each_once_though_one_dies(tmp_path: 
     names = ("right", "ring-out", "486-rang", "code-503", "no-rtp", "late-right")
     kinds = [each for each in behaviours(tmp_path) if each.name in names]
     counts = dict.fromkeys(names, 10)
-    with TestCallRun(tmp_path / "run", kinds, counts, rate=10, seed=9, url=postgres_url, ticking="right") as run:
+    with TestCallRun(tmp_path / "run", kinds, counts, rate=10, seed=9, url=postgres_url, ticking=["right"]) as run:
         run.start()
         run.start()  # each opens all slots
         time.sleep(3)

@@ -34,7 +34,8 @@ from tests.kit.targets import Behaviour, Seen, Targets
 RING_S, LISTEN_S = 5, 4
 CALLER = "13900000001"
 FIRST_NUMBER = 500_000
-TICKS, TICKS_NUMBER = "ticks", "499999"
+TICKS, TICKS_NUMBER = "ticks-0", "499999"
+"""The first plan that ticks, and what all of them call."""
 PLANNED = "planned"
 
 
@@ -60,7 +61,7 @@ class TestCallRun:
     def __init__(
         self, folder: Path, behaviours: Sequence[Behaviour], counts: Mapping[str, int], *, rate: float, seed: int = 1,
         at_once: int = 150, listen_s: int = LISTEN_S, url: str = "sqlite:///shouwen.db", traced: bool = True, own: int = 0,
-        ticking: str = "",
+        ticking: Sequence[str] = (),
     ) -> None:  # fmt: skip
         """Start Asterisk and the far ends.
 
@@ -68,7 +69,7 @@ class TestCallRun:
             counts: calls by behaviour.
             rate: new calls a second; their order and times are drawn from `seed`.
             own: so many calls to our own hotline, which must bring its code; give `start` the role ivr, too.
-            ticking: behaviour that is called each second, too, by the processes' own clocks; see `ticks`.
+            ticking: behaviours that are called each second, too, by the processes' own clocks, each by a plan; see `ticks`.
         """
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.url = folder, url
@@ -98,9 +99,8 @@ class TestCallRun:
             }
             for _, plan, number, name in self.attempts
         ]  # fmt: skip
-        if ticking:
-            every = {"name": TICKS, "route": ticking, "number": TICKS_NUMBER, "caller_id": CALLER, "every_s": 1, "at_once": 50}
-            plans.insert(0, {**every, "ring_s": RING_S, "listen_s": listen_s})
+        every = {"number": TICKS_NUMBER, "caller_id": CALLER, "every_s": 1, "at_once": 50, "ring_s": RING_S, "listen_s": listen_s}
+        plans[:0] = [{"name": f"ticks-{nth}", "route": name, **every} for nth, name in enumerate(ticking)]
         self.config = folder / "shouwen.toml"
         tables: dict[str, Any] = {
             **self.asterisk.tables(), "database": {"url": url}, "web": {"listen": "127.0.0.1:0"}, "test_plan": plans,
@@ -189,10 +189,10 @@ class TestCallRun:
 
     def rows(self) -> list[dict[str, Any]]:
         """The table of test calls, without ticks."""
-        return self.query(f"SELECT * FROM test_call WHERE plan <> '{TICKS}'")
+        return self.query("SELECT * FROM test_call WHERE plan NOT LIKE 'ticks-%'")
 
     def ticks(self) -> dict[datetime, str]:
-        """What the slots of the ticking plan came to: PLANNED or "missed", and then how the call ended, by the slot's time."""
+        """What the slots of the first such plan came to: PLANNED or "missed", and then how the call ended, by the slot's time."""
         found = {}
         for each in self.query(f"SELECT kind, body FROM event WHERE stream = 'plan:{TICKS}' ORDER BY id"):
             if each["kind"] in ("TestCallPlanned", "TestSlotMissed"):
@@ -207,7 +207,7 @@ class TestCallRun:
 
     def waiting(self) -> int:
         """Rows of the outbox, without ticks."""
-        mine = f"channel = 'test' AND stream <> 'plan:{TICKS}'"
+        mine = "channel = 'test' AND stream NOT LIKE 'plan:ticks-%'"
         return int(self.query(f"SELECT count(*) AS count FROM outbox WHERE {mine}")[0]["count"])
 
     def dialled(self) -> dict[str, int]:

@@ -7,7 +7,6 @@ them. It says "ready", then a line of JSON when nothing is pending any more: its
 from __future__ import annotations
 
 import json
-import logging
 import signal
 import sys
 import time
@@ -19,6 +18,7 @@ from twisted.internet import reactor as installed
 from twisted.internet.task import LoopingCall
 
 from conf.load import load
+from hotline import logs
 from hotline.app import App
 from hotline.domain.testcall_commands import OpenSlot
 
@@ -81,7 +81,7 @@ class Driver:
 
 def main() -> None:
     """Run until SIGTERM."""
-    logging.basicConfig(stream=sys.stderr, level=logging.INFO, format="%(asctime)s %(name)s %(levelname)s %(message)s")
+    logs.configure("info", "text")
     roles = tuple(sys.argv[3].split(",")) if len(sys.argv) > 3 else ("testcalls",)
     driver = Driver(Path(sys.argv[1]), json.loads(Path(sys.argv[2]).read_text()), roles)
     reactor.callWhenRunning(driver.start)

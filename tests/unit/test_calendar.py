@@ -73,7 +73,7 @@ def test_holidays_and_moved_working_days(day: str, works: bool) -> None:
 
 def test_exceptions_of_the_operator() -> None:
     off, on, both = date(2026, 3, 3), date(2026, 3, 7), date(2026, 3, 8)
-    calendar = Calendar(SHANGHAI, holidays={off, both}, working_days={on, both})
+    calendar = Calendar(SHANGHAI, holidays=frozenset({off, both}), working_days=frozenset({on, both}))
     assert not calendar.is_working_day(off)
     assert calendar.is_working_day(on)
     assert calendar.is_working_day(both), "who names a day as worked means it"
@@ -183,7 +183,7 @@ def test_greetings(time: str, greeting: str) -> None:
 
 
 def test_further_days_of_new_year() -> None:
-    calendar = Calendar(SHANGHAI, new_year={date(2090, 2, 10)})
+    calendar = Calendar(SHANGHAI, new_year=frozenset({date(2090, 2, 10)}))
     assert calendar.greeting(at("2090-02-10 08:00")) == NEW_YEAR
     assert calendar.greeting(at("2090-02-11 08:00")) == MORNING
 
