@@ -39,6 +39,8 @@ from ivr.test_hearing import Hearing
 
 log = logging.getLogger(__name__)
 
+GATHER_S = 0.04
+"""How long what Asterisk tells may wait for more, in seconds, where no caller waits for us: its events bring their own times."""
 INSIST_S, INSIST_MOST_S = 0.5, 30.0
 """When a command that must not be lost is tried again, while the ledger can't store; each time twice as long."""
 
@@ -79,7 +81,7 @@ class Dialling:
         self.inlet = Inlet(ledger.put, reactor)
         self._listeners = ThreadPool(0, 1, "listening")
         self._own = ami is None
-        self.ami = ami or ami_client(settings, reactor, gathered(reactor), keys=wants_keys(settings))
+        self.ami = ami or ami_client(settings, reactor, gathered(reactor, GATHER_S), keys=wants_keys(settings))
         self.relay = self._make_relay(reader, owner) if self.ami is not None else None
         self._endings = Counter("shouwen_test_calls", "Test calls that have ended", ("ending",), registry=registry)
         gauge = Gauge("shouwen_test_calls_live", "Test calls that are dialled or talk", registry=registry)

@@ -1,9 +1,9 @@
-"""Sockets that are looked at together, at most once in GATHER_S: few ways through the reactor for many small messages.
+"""Sockets that are looked at together, now and then: few ways through the reactor for many small messages.
 
 Theory of operation. Asterisk's side is hundreds of connections with a short line each now and then. To wake for each of them
 costs several times what the line itself does, most of all where the processor is shared with Asterisk. So these sockets are in an
 epoll of their own. While nothing comes, the reactor watches that epoll, and what comes is dealt with at once; from then on it is
-looked into every GATHER_S until a look finds nothing. A look that finds much is followed by the next one at once, so nothing is
+looked into every `gather_s` until a look finds nothing. A look that finds much is followed by the next one at once, so nothing is
 slowed down that is busy by itself. To the transports this is the reactor: what it does not do itself is the reactor's.
 """
 
@@ -32,9 +32,9 @@ _KNOWN: dict[type[Exception], Failure] = {ConnectionDone: _DONE, ConnectionLost:
 _GONE = getattr(select, "EPOLLHUP", 0) | getattr(select, "EPOLLERR", 0)
 
 
-def gathered(reactor: Any) -> Any:
+def gathered(reactor: Any, gather_s: float = GATHER_S) -> Any:
     """A reactor for such connections: a Gathering on Linux, `reactor` itself where there is no epoll."""
-    return Gathering(reactor) if hasattr(select, "epoll") else reactor
+    return Gathering(reactor, gather_s) if hasattr(select, "epoll") else reactor
 
 
 @implementer(IReadDescriptor)

@@ -55,6 +55,15 @@ class Slots(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
         return self._next[1]
 
 
+class _Clock(TwistedScheduler):  # type: ignore[misc]  # APScheduler has no types
+    """APScheduler's own for Twisted, without its way through another thread: whatever wakes it here is on the reactor's."""
+
+    def wakeup(self) -> None:
+        """Run what is due, and wait for what comes next."""
+        self._stop_timer()
+        self._start_timer(self._process_jobs())
+
+
 class Planner:
     """Opens the slots of all plans; all on the reactor's thread."""
 
@@ -83,7 +92,7 @@ class Planner:
         self._stuck: set[str] = set()
         self._again_s: dict[str, float] = {}
         # that executor runs a job where the clock fires, on the reactor's thread; the usual one takes a thread of the pool
-        self._clock = TwistedScheduler(reactor=reactor, timezone=calendar.zone, executors={"default": DebugExecutor()})
+        self._clock = _Clock(reactor=reactor, timezone=calendar.zone, executors={"default": DebugExecutor()})
         self._clock.add_listener(_failed, EVENT_JOB_ERROR)
         self._starting: Any = None
         self._running = False
