@@ -11,7 +11,7 @@ from conf.settings import Settings
 from hotline.desk import calendar_of, watch_of
 from hotline.domain.testplan import TestPlan
 from hotline.testcalls.ears import expected
-from hotline.testcalls.foresight import lacking, sounds_of, too_few, unfit, unreadable
+from hotline.testcalls.foresight import crowded, lacking, sounds_of, too_few, unfit, unreadable
 from ivr.trial import Manager, try_route
 
 
@@ -62,10 +62,10 @@ def _plan(settings: Settings, plan: TestPlan, sounds: dict[str, Path]) -> str:
     if wrong or (bad and len(bad) == len(wanted)):
         raise PlanWrong("\n".join(wrong or bad))
     calendar = calendar_of(settings)
-    few = too_few(plan, calendar, datetime.now(settings.zone).date())
+    doubts = [*bad, *filter(None, (too_few(plan, calendar, datetime.now(settings.zone).date()), crowded(plan)))]
     if plan.kind == "call" and settings.ami is None:
-        few = "no call is made without [ami] — set it, or serve without the role testcalls"
-    if doubts := [*bad, few] if few else bad:
+        doubts = [*bad, "no call is made without [ami] — set it, or serve without the role testcalls"]
+    if doubts:
         raise Doubtful("\n".join(doubts))
     often = f"every {plan.every_s} s" if plan.every_s else f"{plan.calls_per_hour} an hour"
     if plan.kind == "sms":

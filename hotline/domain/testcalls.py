@@ -18,7 +18,7 @@ from hotline.domain.testcall_state import TestCall
 DIAL, LATE = "dial", "late"
 """Results of NoteDialled."""
 ENTERED = frozenset(Ending) - {Ending.MISSED}
-"""Endings that a person may enter."""
+"""Endings that a person may enter or set: only a slot that nobody dialled was missed."""
 NOTE_MOST = 500
 """Characters of a person's note."""
 
@@ -144,17 +144,20 @@ def entered(step: Step, command: tc.EnterTestCall) -> None:
 
 
 def corrected(step: Step, command: tc.CorrectTestCall) -> None:
-    """Set another ending, for a reason. Raises TestCallRefused for a call that has not ended, or without a reason."""
+    """Set another ending, for a reason. Raises TestCallRefused for a call that has not ended so far, or never was dialled."""
     call = _call(step)
     if not call.ending:
         raise TestCallRefused("this test call has not ended; there is nothing to correct")
-    if command.ending not in frozenset(Ending):
-        raise TestCallRefused(f"{command.ending!r} is no ending; give one of {', '.join(sorted(Ending))}")
+    if call.ending == Ending.MISSED:
+        raise TestCallRefused("this call was never dialled, so it has no other ending; enter one that was made by hand")
+    if command.ending not in ENTERED:
+        raise TestCallRefused(f"{command.ending!r} is no ending of a call; give one of {', '.join(sorted(ENTERED))}")
+    if command.ending == call.ending:
+        raise TestCallRefused(f"{command.ending!r} is its ending already")
     _person(command.by, command.note)
     if not command.note.strip():
         raise TestCallRefused("a correction needs a reason")
-    if command.ending != call.ending:
-        step.begin(te.TestCallCorrected(command.ending, call.ending, command.by, command.note), command.id or command.stream)
+    step.begin(te.TestCallCorrected(command.ending, call.ending, command.by, command.note), command.id or command.stream)
 
 
 def marked(step: Step, command: tc.MarkRecording) -> None:

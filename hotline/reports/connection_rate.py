@@ -83,6 +83,7 @@ def connection_rate(
     chosen = _chosen(wanted, wanted.first, wanted.last)
     counts = q.counts(connection, chosen)
     ours = _rated(counts)
+    named = ours or counts  # calls that are in no rate do not change what the form says was measured
     whole = _group("", ours, targets)
     manual, second_route = (_group("", [each for each in counts if each.source == source], targets) for source in q.APART)
     people = _asked(connection, wanted, targets, zone)
@@ -96,9 +97,9 @@ def connection_rate(
         zone=str(zone),
         kind=wanted.kind,
         plan=wanted.plan,
-        plans=_names(counts, "plan"),
-        routes=_names(counts, "route"),
-        numbers=_names(counts, "number"),
+        plans=_names(named, "plan"),
+        routes=_names(named, "route"),
+        numbers=_names(named, "number"),
         attempts=whole.attempts,
         valid=whole.valid,
         rates=(network, system, agent, asr),
@@ -121,6 +122,7 @@ def connection_rate(
         newest=q.newest(connection, chosen),
         made_at=made_at,
         signed=_signed(connection, wanted),
+        signed_days=_signed_days(connection, wanted),
         over=wanted.last < made_at.astimezone(zone).date(),
     )
 
@@ -132,12 +134,24 @@ def form_stream(day: date) -> str:
 
 def _signed(connection: sa.Connection, wanted: Wanted) -> Signed | None:
     """What was signed; only the form of a whole day is."""
-    if wanted.first != wanted.last or wanted.plan or wanted.kind != "call":
+    if not _signable(wanted):
         return None
     found = next((each for each in timeline(connection, form_stream(wanted.first)) if each.kind == FormSigned.__name__), None)
     if found is None:
         return None
     return Signed(found.body["by"], found.at, msgspec.json.decode(found.body["figures"], type=ConnectionRate))
+
+
+def _signable(wanted: Wanted) -> bool:
+    return wanted.first == wanted.last and not wanted.plan and wanted.kind == "call"
+
+
+def _signed_days(connection: sa.Connection, wanted: Wanted) -> tuple[date, ...]:
+    """Days whose signed figures may be others than those that are shown for them here."""
+    if _signable(wanted) or wanted.kind != "call":
+        return ()
+    streams = q.signed_forms(connection, form_stream(wanted.first), form_stream(wanted.last))
+    return tuple(day_of(int(each.rpartition(":")[2])) for each in streams)
 
 
 def day_number(day: date) -> int:

@@ -127,6 +127,7 @@ class ConnectionRate(msgspec.Struct, frozen=True, kw_only=True):
         newest: when the latest call was planned; None when there is none.
         made_at: when this was read.
         signed: of a day that was signed, who signed what; the figures here are those of now.
+        signed_days: which of these days were signed, where this is not the form of one whole day; the figures are those of now.
         over: the last day had ended when this was read; until then verdicts may turn.
     """
 
@@ -161,6 +162,7 @@ class ConnectionRate(msgspec.Struct, frozen=True, kw_only=True):
     asked: int = 0
     second_route: Group = Group("", 0, 0, {}, {}, ())
     signed: Signed | None = None
+    signed_days: tuple[date, ...] = ()
     over: bool = True
 
     def rate(self, name: str) -> Rate:

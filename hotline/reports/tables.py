@@ -79,9 +79,15 @@ def heading(found: ConnectionRate, words: Words) -> list[tuple[str, str]]:
         (words("route"), _few(found.routes, words)),
         (words("number"), _few(found.numbers, words)),
         *([(words("asked"), f"{found.asked:,}")] if found.asked else []),
+        *_signed_days(found, words),
         (words("newest"), when(found.newest, found.zone)),
         (words("made_at"), when(found.made_at, found.zone)),
     ]
+
+
+def _signed_days(found: ConnectionRate, words: Words) -> list[tuple[str, str]]:
+    days = _few(map(str, found.signed_days), words)
+    return [(words("signed_days"), words("as_corrected", days=days))] if found.signed_days else []
 
 
 def title(found: ConnectionRate, words: Words) -> str:

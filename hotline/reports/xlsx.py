@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from itertools import zip_longest
 from typing import Any
 
 import xlsxwriter
@@ -117,7 +118,7 @@ class _Form:
     def _heading(self, found: ConnectionRate) -> None:
         lines = t.heading(found, self._words)
         name, value = self._format(align="left", bold=True), self._format(align="left", shrink=True)
-        for left, right in zip(lines[::2], lines[1::2], strict=True):
+        for left, right in zip_longest(lines[::2], lines[1::2], fillvalue=("", "")):
             for first, width, (label, text) in ((0, 6, left), (9, 6, right)):
                 self._join(first, 2, label, name)
                 self._join(first + 2, width, text, value)

@@ -37,8 +37,7 @@ def foreseen(settings: Settings, calendar: Calendar, today: date) -> Iterator[st
     plans = [plan for plan in settings.test_plan if plan.kind == "sms" or settings.ami is not None]
     sounds = sounds_of(settings) if any(plan.kind == "call" for plan in plans) else {}
     for plan in plans:
-        few = too_few(plan, calendar, today)
-        for line in (*lacking(settings, plan, sounds), *([few] if few else ())):
+        for line in (*lacking(settings, plan, sounds), *filter(None, (too_few(plan, calendar, today), crowded(plan)))):
             yield f"test plan {plan.name}: {line}"
 
 
@@ -88,8 +87,7 @@ def too_few(plan: TestPlan, calendar: Calendar, today: date) -> str:
         return f'none of the next {LOOKED_AT_DAYS} days has calls: see days = "{plan.days}" and [hours]'
     begins = datetime.combine(day, time(), calendar.zone)
     by = deadline(plan, begins, calendar)
-    through = plan.at_once * 3600 / plan.listen_s if plan.kind == "call" else inf
-    part = min(1.0, through / plan.most_per_hour)
+    part = min(1.0, _through(plan) / plan.most_per_hour)
     due = int(sum(1 for _ in islice(slots(plan, begins, by, calendar), ceil(wanted / part))) * part + 1e-6)
     if due >= wanted:
         return ""
@@ -99,3 +97,19 @@ def too_few(plan: TestPlan, calendar: Calendar, today: date) -> str:
         f"{ceiling} allow {due} calls by {until}, and {plan.target * 100:.12g} % takes {wanted} without a failure: every day"
         " stays without a verdict — set more calls, longer hours, a later show_by, or a lower target"
     )
+
+
+def crowded(plan: TestPlan) -> str:
+    """Why many of a plan's slots will be missed even if every call is answered at once, with the way out; "" where they won't."""
+    through = _through(plan)
+    if through >= plan.most_per_hour:
+        return ""
+    return (
+        f"at_once = {plan.at_once} and listen_s = {plan.listen_s} let {through:.0f} calls an hour through of"
+        f" {plan.most_per_hour:.0f} that are set: the other slots are recorded as missed — set a larger at_once, or fewer calls"
+    )
+
+
+def _through(plan: TestPlan) -> float:
+    """Calls an hour that a plan has room for, if each is answered at once."""
+    return plan.at_once * 3600 / plan.listen_s if plan.kind == "call" else inf

@@ -141,13 +141,15 @@ class ReportActs:
         body = read_json(request, CorrectBody)
         told = await told_call(self._measured, attempt)
         if told.call.ending != body.was:
-            raise Refusal(409, "changed", "its ending is another now", "Open the page again.")
+            raise _changed()
         nth = sum(1 for each in told.events if each.kind == "TestCallCorrected")
         command_id = f"correct:{attempt}:{nth}"  # two clicks on the same state correct it once
         by, note = _line(body.by, "by"), _line(body.note, "note")
         new = await self._commands.execute(
             CorrectTestCall(stream=f"test:{attempt}", id=command_id, ending=body.ending, by=by, note=note)
         )
+        if not new and (await told_call(self._measured, attempt)).call.ending != body.ending:
+            raise _changed()  # two people at once: the other one's holds
         return json_reply(request, 200, ActedBody(attempt, new))
 
     async def mark(self, request: Request, attempt: str) -> bytes:
@@ -177,6 +179,10 @@ class ReportActs:
     def _admit(self, request: Request) -> None:
         self._door.admit(request)
         require_same_origin(request)
+
+
+def _changed() -> Refusal:
+    return Refusal(409, "changed", "its ending is another now", "Open the page again.")
 
 
 _MARK_REFUSED = {

@@ -171,7 +171,7 @@ class ReportPages:
             "call": call,
             "steps": self._renderer.steps([_caller(each, call.caller_id) for each in told.events], lang, reveal=True),
             "sound": f"{LIST}/{quote(attempt, safe='')}/recording" if sound else "",
-            "endings": list(Ending),
+            "endings": [each for each in Ending if each is not Ending.MISSED],
             "expect": self._markable(told.call.plan),
             "list": f"{LIST}?{urlencode({'from': day, 'kind': told.call.kind})}",
         }

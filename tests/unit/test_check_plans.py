@@ -15,7 +15,7 @@ from conf.settings import Settings
 from hotline.check import check
 from hotline.check_plans import Doubtful, PlanWrong, plan_checks
 from hotline.desk import calendar_of
-from hotline.testcalls.foresight import too_few
+from hotline.testcalls.foresight import crowded, too_few
 from tests.kit.service import toml
 from tests.unit.test_settings_test_calls import AMI, SERVICE, SMSC, plan, text_plan
 
@@ -132,6 +132,23 @@ def test_a_day_without_verdict(house: House, fields: dict[str, Any], says: str) 
     said = too_few(settings.test_plan[0], calendar_of(settings), date(2026, 11, 25))
     assert said.startswith(says)
     assert bool(said) == bool(says)
+
+
+@pytest.mark.parametrize(
+    ("fields", "begins"),
+    [
+        ({"every_s": 1, "calls_per_hour": 0, "listen_s": 60}, "at_once = 1 and listen_s = 60 let 60 calls an hour through"),
+        ({"every_s": 1, "calls_per_hour": 0, "at_once": 60, "listen_s": 60}, ""),
+        ({"calls_per_hour": 60, "listen_s": 60}, ""),
+        ({"calls_per_hour": 61, "listen_s": 60}, "at_once = 1"),
+    ],
+)
+def test_more_slots_than_calls_have_room(house: House, fields: dict[str, Any], begins: str) -> None:
+    settings = house(plan(**fields))
+    said = crowded(settings.test_plan[0])
+    assert said.startswith(begins)
+    assert bool(said) == bool(begins)
+    assert (f"WARN test plan day: {said}" in says(settings)) == bool(begins)
 
 
 def test_days_that_never_come(house: House) -> None:

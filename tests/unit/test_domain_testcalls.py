@@ -190,11 +190,20 @@ def test_a_correction_keeps_what_was(attempt: Subject) -> None:
     attempt.do(tc.CorrectTestCall(stream=STREAM, ending="answered-ok", by="amy", note="the greeting was re-recorded"))
     event = attempt.last[0][1]
     assert event == te.TestCallCorrected("answered-ok", "answered-wrong-prompt", "amy", "the greeting was re-recorded")
-    attempt.do(tc.CorrectTestCall(stream=STREAM, ending="answered-ok", by="amy", note="again"))
-    assert attempt.last == []
+    attempt.do(tc.CorrectTestCall(stream=STREAM, ending="busy", by="bo", note="it was not"))
+    assert attempt.last[0][1] == te.TestCallCorrected("busy", "answered-ok", "bo", "it was not")
 
 
-@pytest.mark.parametrize(("fields", "why"), [({"ending": "fine"}, "no ending"), ({"note": " "}, "a reason"), ({"by": ""}, "who")])
+@pytest.mark.parametrize(
+    ("fields", "why"),
+    [
+        ({"ending": "fine"}, "no ending"),
+        ({"ending": "missed"}, "no ending of a call"),
+        ({"ending": "busy"}, "already"),
+        ({"note": " "}, "a reason"),
+        ({"by": ""}, "who"),
+    ],
+)
 def test_what_is_no_correction(attempt: Subject, fields: dict[str, str], why: str) -> None:
     dial(attempt)
     end(attempt, "busy")

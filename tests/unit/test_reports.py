@@ -102,6 +102,8 @@ def test_calls_by_another_route_are_apart_and_those_asked_for_are_told(settings)
     assert [each.text for each in row] == ["应答且提示音正确", "3"]
     assert row[1].behind == (("source", "second-route"), ("ending", "answered-ok"))
     assert ("其中人工点拨", "2") in t.heading(found, WORDS["zh"])
+    sheet = openpyxl.load_workbook(io.BytesIO(as_xlsx(found, WORDS["zh"]))).active
+    assert "其中人工点拨" in [cell.value for row in sheet.iter_rows() for cell in row]
 
 
 def test_that_a_day_is_over_is_no_change_of_what_was_signed(settings):
@@ -112,6 +114,16 @@ def test_that_a_day_is_over_is_no_change_of_what_was_signed(settings):
         assert "暂定" in as_text(found, WORDS["zh"])
         sign(dialler, found)
     assert differences(report(settings), WORDS["en"]) == []
+
+
+def test_a_span_says_which_of_its_days_were_signed(settings, busy_day):
+    sign(busy_day, report(settings))
+    for wanted in (Wanted(DAY - timedelta(days=3), DAY), Wanted(DAY, DAY, plan="daily-unicom")):
+        found = report(settings, wanted)
+        assert found.signed_days == (DAY,)
+        assert ("Days signed", f"{DAY} (here with later corrections)") in t.heading(found, WORDS["en"])
+    assert report(settings).signed_days == ()
+    assert report(settings, Wanted(DAY - timedelta(days=3), DAY - timedelta(days=1))).signed_days == ()
 
 
 def test_every_division_adds_up_to_the_whole(settings, busy_day):

@@ -221,6 +221,40 @@ def test_signing_freezes_the_figures_and_later_ones_stand_beside(office: Office)
     assert (found.valid, found.signed.figures.valid) == (10, 11)
 
 
+def test_of_two_who_correct_a_call_at_once_the_second_is_told(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    link = re.findall(r'href="(/test-calls/[^"?]+)"', office.ask("GET", "/test-calls?from=2026-11-24&ending=busy").text)[0]
+    looked = office.measured.call
+    before = result(Deferred.fromCoroutine(looked(link.rpartition("/")[2])))
+    first = office.click(f"{link}/correct", {"ending": "rejected", "was": "busy", "by": "Li", "note": "heard it"})
+    assert first.json["new"] is True
+    answers = iter([succeed(before)])  # the second looked before the first one's was stored
+    monkeypatch.setattr(office.measured, "call", lambda attempt: next(answers, None) or looked(attempt))
+    second = office.click(f"{link}/correct", {"ending": "no-answer", "was": "busy", "by": "Wu", "note": "rang out"})
+    assert (second.status, second.json["error"]["code"]) == (409, "changed")
+
+
+def test_a_call_can_not_become_a_missed_slot_or_be_corrected_to_what_it_is(office: Office) -> None:
+    link = re.findall(r'href="(/test-calls/[^"?]+)"', office.ask("GET", "/test-calls?from=2026-11-24&ending=busy").text)[0]
+    assert '<option value="missed">' not in office.ask("GET", link).text
+    for ending in ("missed", "busy"):
+        said = office.click(f"{link}/correct", {"ending": ending, "was": "busy", "by": "Li", "note": "x"})
+        assert said.status == 422, ending
+    said = office.click(f"{link}/correct", {"ending": "congestion", "was": "busy", "by": "Li", "note": "x"})
+    assert said.json["new"] is True, "what was refused blocks nothing"
+
+
+def test_calls_by_hand_do_not_change_what_the_form_says_was_measured(office: Office) -> None:
+    def heading() -> str:
+        return office.ask("GET", f"{DAY}&lang=en").text.split('class="form-facts"')[1].split("</dl>", maxsplit=1)[0]
+
+    before = heading()
+    office.click("/test-calls", manual(route="elsewhere", number="10086", plan=""))
+    assert "elsewhere" in office.ask("GET", "/test-calls?from=2026-11-24&source=manual").text
+    strip = re.compile(r"<dt>(?:Latest|Made).*?</dd>", re.DOTALL)
+    assert strip.sub("", heading()) == strip.sub("", before)
+    assert "daily" in before
+
+
 def test_a_day_that_is_shown_by_route_can_be_signed_too(office: Office) -> None:
     assert office.click("/reports/connection-rate/sign", sign_body(office.ask("GET", f"{DAY}&by=route").text)).status == 200
     assert "By route" in office.ask("GET", f"{DAY}&by=route&lang=en").text

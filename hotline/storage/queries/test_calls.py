@@ -14,6 +14,7 @@ from typing import NamedTuple
 import msgspec
 import sqlalchemy as sa
 
+from hotline.domain.testcall_events import FormSigned
 from hotline.storage.codec import from_us
 from hotline.storage.queries.timeline import Entry, entry_of, timeline
 from hotline.storage.schema import event, test_call, test_count, test_delay
@@ -98,6 +99,13 @@ def newest(connection: sa.Connection, chosen: Chosen) -> datetime | None:
     query = sa.select(t.planned_at).where(*_within(test_call, chosen)).order_by(t.day.desc(), t.hour.desc(), t.planned_at.desc())
     found = connection.execute(query.limit(1)).scalar_one_or_none()
     return None if found is None else from_us(found)
+
+
+def signed_forms(connection: sa.Connection, first: str, last: str) -> list[str]:
+    """The streams of forms, from the first to the last of a name, that were signed."""
+    e = event.c
+    query = sa.select(e.stream).where(e.stream.between(first, last), e.kind == FormSigned.__name__)
+    return sorted(connection.execute(query).scalars())
 
 
 # -- the calls behind a figure
