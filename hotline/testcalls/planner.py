@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from apscheduler.events import EVENT_JOB_ERROR, JobExecutionEvent
@@ -48,8 +48,8 @@ class Slots(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
         self._next: tuple[datetime | None, datetime | None] = (None, None)  # after when, and what; the clock asks twice
 
     def get_next_fire_time(self, previous_fire_time: datetime | None, now: datetime) -> datetime | None:
-        """The first slot after the previous one, or after now."""
-        after = max(previous_fire_time or now, now)
+        """The first slot after the later of the previous one and now."""
+        after = max(previous_fire_time or now, now).astimezone(UTC)  # local times of an hour that comes twice are equal
         if self._next[0] != after:
             self._next = (after, next_slot(self._plan, after, self._calendar))
         return self._next[1]

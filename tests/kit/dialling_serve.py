@@ -1,7 +1,8 @@
 """A process of the role "testcalls" that is told which slots to open: python -m tests.kit.dialling_serve CONFIG JOBS [ROLES].
 
 JOBS is JSON: a list of [attempt, plan, seconds after the start]. Each is opened once, however often the process is started with
-them. It says "ready", then a line of JSON when nothing is pending any more: its CPU, how much of that was listening, and endings.
+them. It says "ready" and, if there are any, a line of JSON when nothing is pending any more: its CPU, how much of that was
+listening, and endings.
 """
 
 from __future__ import annotations
