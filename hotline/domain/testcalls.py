@@ -144,7 +144,11 @@ def entered(step: Step, command: tc.EnterTestCall) -> None:
 
 
 def corrected(step: Step, command: tc.CorrectTestCall) -> None:
-    """Set another ending, for a reason. Raises TestCallRefused for a call that has not ended so far, or never was dialled."""
+    """Set another ending, for a reason.
+
+    Raises: TestCallRefused for a call that has not ended or was never dialled, for what is no other ending of it, and where it
+    is not said who sets it and why.
+    """
     call = _call(step)
     if not call.ending:
         raise TestCallRefused("this test call has not ended; there is nothing to correct")
